@@ -1,0 +1,1 @@
+"""Headless users, scenarios, the naive peer and the benchmark report."""

@@ -1,0 +1,1 @@
+"""What makes media: the `Model` protocol, model families, the built-in models."""

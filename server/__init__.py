@@ -1,0 +1,1 @@
+"""The shell: settings, HTTP routes, WebSocket, health, metrics, static files."""

@@ -1,0 +1,1 @@
+"""The runtime: protocol, sessions, scheduling, the engine, queues with stated loss, client."""

@@ -1,0 +1,455 @@
+"""The wire protocol, version 1: every message, the binary headers, and their codec.
+
+Role: bytes in, typed messages out, and back. `docs/protocol.md` describes it, the files in
+`tests/golden/` pin it, and `docs/protocol.schema.json` is generated from the types here.
+
+Invariants:
+- Text frames are JSON objects with a `type`; unknown types and fields are refused, not ignored.
+- Binary frames are a fixed big-endian header and the bytes of one encoded picture.
+- Decoding never touches a picture's pixels, and raises nothing but `BadMessage`.
+
+It does not know: sockets, sessions, models. It imports nothing of `models`, so that a creative
+tool can use it without torch.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Annotated, Any, Literal
+
+import msgspec
+import orjson
+from msgspec import Meta, Struct
+
+from streaming.errors import BadMessage, RiverrunError
+
+VERSION = 1
+PATH = "/v1/session"
+
+EditId = Annotated[
+    int, Meta(ge=1, le=2**32 - 1, description="Increasing for each edit of a client.")
+]
+Group = Annotated[
+    int, Meta(ge=0, le=2**32 - 1, description="Edits of one gesture share it; 0: alone.")
+]
+Format = Literal["jpeg", "webp", "png"]
+ParamValue = str | int | float | bool
+
+FORMATS: tuple[Format, ...] = ("jpeg", "webp", "png")
+
+
+class Message(
+    Struct, tag_field="type", forbid_unknown_fields=True, frozen=True, omit_defaults=True
+):
+    """A JSON message."""
+
+
+# --- client to server ---------------------------------------------------------------------------
+
+
+class Hello(Message, tag="hello"):
+    """First message of a connection: open a session, or come back to one."""
+
+    version: int
+    client: Annotated[str, Meta(max_length=64)] = ""
+    session: Annotated[str, Meta(max_length=64)] | None = None
+    secret: Annotated[str, Meta(max_length=128)] | None = None
+    model: Annotated[str, Meta(max_length=200)] | None = None
+    token: Annotated[str, Meta(max_length=256)] | None = None
+    credits: Annotated[int, Meta(ge=1, le=8)] = 2
+    format: Format = "jpeg"
+    quality: Annotated[int, Meta(ge=1, le=100)] = 80
+    pictures: bool = True
+    previews: bool = True
+
+
+class Params(Message, tag="params"):
+    """Edit: set any subset of the model's parameters."""
+
+    id: EditId
+    params: dict[Annotated[str, Meta(max_length=64)], ParamValue]
+    group: Group = 0
+
+
+class Clear(Message, tag="clear"):
+    """Edit: take the canvas away; the model decides everything."""
+
+    id: EditId
+    group: Group = 0
+
+
+class Undo(Message, tag="undo"):
+    """Edit: take back the newest gesture."""
+
+    id: EditId
+
+
+class Redo(Message, tag="redo"):
+    """Edit: do again what was undone."""
+
+    id: EditId
+
+
+class Demand(Message, tag="demand"):
+    """What this connection wants from now on. Nothing is rendered for a session nobody looks at."""
+
+    pictures: bool
+    previews: bool = True
+
+
+class Ack(Message, tag="ack"):
+    """The picture `sequence`, and all before it, were shown: their credits are free again."""
+
+    sequence: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+
+class Ping(Message, tag="ping"):
+    """Ask for the server's clock. `at` is the client's, in ms, and comes back."""
+
+    at: float
+
+
+class End(Message, tag="end"):
+    """End the session now; nothing of it is kept."""
+
+
+ClientMessage = Hello | Params | Clear | Undo | Redo | Demand | Ack | Ping | End
+
+# --- server to client ---------------------------------------------------------------------------
+
+
+class ParameterInfo(Struct, frozen=True, omit_defaults=True):
+    """One value that a client may set; see `models.base.Parameter`."""
+
+    name: str
+    type: Literal["string", "integer", "number", "boolean"]
+    default: ParamValue
+    title: str = ""
+    description: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    max_length: int | None = None
+    choices: tuple[ParamValue, ...] = ()
+
+
+class InputInfo(Struct, frozen=True):
+    """A picture that a client may send: its exact size and the colour of "nothing here"."""
+
+    name: str
+    width: int
+    height: int
+    background: tuple[int, int, int]
+
+
+class TrackInfo(Struct, frozen=True):
+    """A stream of outputs."""
+
+    name: str
+    medium: Literal["picture", "video", "audio"]
+    width: int
+    height: int
+    rate: float
+
+
+class SwatchInfo(Struct, frozen=True):
+    """A material and the canvas colour that means it."""
+
+    name: str
+    color: tuple[int, int, int]
+
+
+class WordGroupInfo(Struct, frozen=True):
+    """Prompt words that the model certainly understands."""
+
+    name: str
+    words: tuple[str, ...]
+    synonyms: tuple[str, ...] = ()
+
+
+class ModelInfo(Struct, frozen=True):
+    """What a client may know of a model; the page builds its controls from it."""
+
+    name: str
+    title: str
+    parameters: tuple[ParameterInfo, ...]
+    inputs: tuple[InputInfo, ...]
+    tracks: tuple[TrackInfo, ...]
+    palette: tuple[SwatchInfo, ...] = ()
+    vocabulary: tuple[WordGroupInfo, ...] = ()
+    description: str = ""
+    licence: str = ""
+    max_batch: int = 1
+
+
+class HistoryInfo(Struct, frozen=True):
+    """How many gestures can be undone and redone; `truncated`: older ones were let go for space."""
+
+    undo: int
+    redo: int
+    truncated: bool = False
+
+
+class Welcome(Message, tag="welcome"):
+    """Answer to `hello`. Keep `session` and `secret`: with them a client comes back."""
+
+    version: int
+    session: str
+    secret: str
+    resumed: bool
+    revision: int
+    last_edit: int
+    params: dict[str, ParamValue]
+    canvas: bool
+    history: HistoryInfo
+    model: ModelInfo
+    keep_seconds: float
+    max_message_bytes: int
+
+
+class Accepted(Message, tag="accepted"):
+    """The edit `id` is part of the session as of `revision`."""
+
+    id: int
+    revision: int
+    undo: int
+    redo: int
+
+
+class State(Message, tag="state"):
+    """The session's state where the client can't know it: after undo, redo, or another's edit.
+    If `canvas` is true, a binary canvas of the same revision follows."""
+
+    revision: int
+    params: dict[str, ParamValue]
+    canvas: bool
+    history: HistoryInfo
+
+
+class Error(Message, tag="error"):
+    """Something was refused or failed. `id`: of the edit; `revision`: of the job that failed."""
+
+    code: str
+    message: str
+    remedy: str = ""
+    retryable: bool = False
+    id: int | None = None
+    revision: int | None = None
+
+
+class Status(Message, tag="status"):
+    """How the server is. While `warming`, `fraction` (0..1) and `seconds_left` say how far."""
+
+    state: Literal["warming", "ready", "busy", "failed"]
+    stage: str = ""
+    fraction: float = 0.0
+    seconds_left: float | None = None
+    message: str = ""
+
+
+class DrainingNotice(Message, tag="draining"):
+    """The server is about to go; come back with these after `retry_seconds`."""
+
+    session: str
+    secret: str
+    retry_seconds: float
+
+
+class Moved(Message, tag="moved"):
+    """The session lives elsewhere: connect to `url` with the same session and secret."""
+
+    url: str
+
+
+class Pong(Message, tag="pong"):
+    """`at` as in the ping, `server` the server's clock in ms when it was read."""
+
+    at: float
+    server: float
+
+
+class Ended(Message, tag="ended"):
+    """The session is over; nothing of it is kept."""
+
+
+ServerMessage = Welcome | Accepted | State | Error | Status | DrainingNotice | Moved | Pong | Ended
+
+# --- binary frames ------------------------------------------------------------------------------
+
+KIND_CANVAS = 1
+KIND_TILE = 2
+KIND_PICTURE = 16
+KIND_CANVAS_STATE = 17
+
+FLAG_FINAL = 1
+FLAG_REPLAY = 2
+
+_EDIT = struct.Struct(">BBHIIHH")
+_PICTURE = struct.Struct(">BBBBHBBIIIHHQdd6f")
+_CANVAS_STATE = struct.Struct(">BBBBI")
+
+
+class PictureEdit(Struct, frozen=True):
+    """Edit: a whole canvas, or (`tile`) a part of it whose upper left corner lies at x, y."""
+
+    id: int
+    group: int
+    x: int
+    y: int
+    tile: bool
+    data: bytes
+
+
+class StageTimes(Struct, frozen=True):
+    """Milliseconds: `queue` edit received → begun, `begin` text and canvas encoding, `step` all
+    model steps, `decode` latents → pixels, `wait` for a credit, `encode` to JPEG and its like."""
+
+    queue: float = 0.0
+    begin: float = 0.0
+    step: float = 0.0
+    decode: float = 0.0
+    wait: float = 0.0
+    encode: float = 0.0
+
+
+class PictureFrame(Struct, frozen=True):
+    """An encoded picture. `received` and `sent` are the server's clock in ms: when the newest edit
+    in it arrived, and when it was handed to the socket. `pts`: µs on the session's clock."""
+
+    track: int
+    step: int
+    steps: int
+    sequence: int
+    revision: int
+    job: int
+    width: int
+    height: int
+    pts: int
+    received: float
+    sent: float
+    times: StageTimes
+    format: Format
+    final: bool
+    replay: bool
+    data: bytes
+
+
+class CanvasState(Struct, frozen=True):
+    """The session's canvas at `revision`, after undo, redo or a resume."""
+
+    revision: int
+    format: Format
+    data: bytes
+
+
+ClientFrame = ClientMessage | PictureEdit
+ServerFrame = ServerMessage | PictureFrame | CanvasState
+
+_client = msgspec.json.Decoder(ClientMessage)
+_server = msgspec.json.Decoder(ServerMessage)
+
+
+def encode_text(message: Message) -> str:
+    """A JSON message as the text of one frame."""
+    return orjson.dumps(msgspec.to_builtins(message)).decode()
+
+
+def decode_client_text(text: str | bytes) -> ClientMessage:
+    """The message of a client's text frame; raises `BadMessage`."""
+    try:
+        return _client.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise BadMessage(f"not a message of the protocol: {error}") from None
+
+
+def decode_server_text(text: str | bytes) -> ServerMessage:
+    """The message of a server's text frame; raises `BadMessage`."""
+    try:
+        return _server.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise BadMessage(f"not a message of the protocol: {error}") from None
+
+
+def encode_picture_edit(edit: PictureEdit) -> bytes:
+    """A canvas or tile as the bytes of one frame."""
+    kind = KIND_TILE if edit.tile else KIND_CANVAS
+    return _EDIT.pack(VERSION, kind, 0, edit.id, edit.group, edit.x, edit.y) + edit.data
+
+
+def decode_client_binary(data: bytes) -> PictureEdit:
+    """The edit of a client's binary frame; raises `BadMessage`. The picture isn't looked at."""
+    if len(data) <= _EDIT.size:
+        raise BadMessage(f"a binary edit has {_EDIT.size} bytes of header and then a picture")
+    version, kind, flags, edit, group, x, y = _EDIT.unpack_from(data)
+    if version != VERSION:
+        raise BadMessage(f"binary header of version {version}, this server speaks {VERSION}")
+    if kind not in (KIND_CANVAS, KIND_TILE):
+        raise BadMessage(f"unknown kind {kind} in a binary header")
+    if flags or edit == 0 or (kind == KIND_CANVAS and (x or y)):
+        raise BadMessage("a binary header with flags, an edit id of 0, or a canvas with an offset")
+    return PictureEdit(edit, group, x, y, kind == KIND_TILE, data[_EDIT.size :])
+
+
+def encode_picture(frame: PictureFrame) -> bytes:
+    """A picture as the bytes of one frame."""
+    flags = FLAG_FINAL * frame.final | FLAG_REPLAY * frame.replay
+    times = frame.times
+    header = _PICTURE.pack(
+        VERSION, KIND_PICTURE, flags, FORMATS.index(frame.format) + 1, frame.track,
+        frame.step, frame.steps, frame.sequence, frame.revision, frame.job,
+        frame.width, frame.height, frame.pts, frame.received, frame.sent,
+        times.queue, times.begin, times.step, times.decode, times.wait, times.encode,
+    )  # fmt: skip
+    return header + frame.data
+
+
+def encode_canvas_state(canvas: CanvasState) -> bytes:
+    """The canvas that a client is told after undo, redo or a resume."""
+    head = (VERSION, KIND_CANVAS_STATE, 0, FORMATS.index(canvas.format) + 1, canvas.revision)
+    return _CANVAS_STATE.pack(*head) + canvas.data
+
+
+def decode_server_binary(data: bytes) -> PictureFrame | CanvasState:
+    """The picture or canvas of a server's binary frame; raises `BadMessage`."""
+    if len(data) < _CANVAS_STATE.size or data[0] != VERSION:
+        raise BadMessage("a binary frame that is too short or of another version")
+    if data[1] == KIND_CANVAS_STATE:
+        _, _, _, code, revision = _CANVAS_STATE.unpack_from(data)
+        return CanvasState(revision, _format(code), data[_CANVAS_STATE.size :])
+    if data[1] != KIND_PICTURE or len(data) < _PICTURE.size:
+        raise BadMessage(f"unknown kind {data[1]} in a binary header, or a header cut short")
+    return _decode_picture(data)
+
+
+def _decode_picture(data: bytes) -> PictureFrame:
+    head = _PICTURE.unpack_from(data)
+    _, _, flags, code, track, step, steps, sequence, revision, job, width, height = head[:12]
+    pts, received, sent = head[12:15]
+    return PictureFrame(
+        track, step, steps, sequence, revision, job, width, height, pts, received, sent,
+        StageTimes(*head[15:]), _format(code), bool(flags & FLAG_FINAL),
+        bool(flags & FLAG_REPLAY), data[_PICTURE.size :],
+    )  # fmt: skip
+
+
+def _format(code: int) -> Format:
+    if not 1 <= code <= len(FORMATS):
+        raise BadMessage(f"unknown picture format {code} in a binary header")
+    return FORMATS[code - 1]
+
+
+def error_message(error: RiverrunError, *, id: int | None = None) -> Error:
+    """A typed error as the message that a client is sent."""
+    return Error(error.code, error.message, error.remedy, error.retryable, id)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of all text messages, generated from the types above."""
+    (client, server), definitions = msgspec.json.schema_components(
+        [ClientMessage, ServerMessage], ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Riverrun wire protocol, version 1",
+        "$defs": {"ClientMessage": client, "ServerMessage": server, **definitions},
+    }

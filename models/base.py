@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class Parameter:
         if self.type == "string":
             return value if isinstance(value, str) else self._refuse("must be a string")
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return self._refuse(f"must be a{'n' if self.type == 'integer' else ''} {self.type}")
+            self._refuse(f"must be a{'n' if self.type == 'integer' else ''} {self.type}")
         if not math.isfinite(value):
             self._refuse("must be finite")
         if self.type == "integer":
@@ -115,7 +115,7 @@ class Parameter:
         if self.maximum is not None and value > self.maximum:
             self._refuse(f"is {value:g}, the most is {self.maximum:g}")
 
-    def _refuse(self, reason: str) -> Any:
+    def _refuse(self, reason: str) -> NoReturn:
         raise InvalidParameter(self.name, reason)
 
 
@@ -166,9 +166,9 @@ class WordGroup:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """All that the rest of the house knows of a model: validation, controls and schema come from it.
+    """What the rest of the house knows of a model: validation, controls, schema come from it.
 
-    `tracks` says what comes out, `inputs` what may go in, `max_batch` how many rows one call takes.
+    `tracks` says what comes out, `inputs` what may go in, `max_batch` how many rows a call takes.
     `palette` and `vocabulary` are empty for models that take any colour and any word.
     """
 
@@ -223,7 +223,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A decoded picture: uint8, shape (height, width, 3), RGB. Never written to after it was made."""
+    """A decoded picture: uint8, shape (height, width, 3), RGB. Never written to once made."""
 
     pixels: NDArray[np.uint8]
 
@@ -300,7 +300,7 @@ class State(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """Few verbs, no inheritance. Every call comes from the engine's thread, rows at most `max_batch`.
+    """Few verbs, no inheritance. Called from the engine's thread only, rows at most `max_batch`.
 
     A call that raises must leave every state as it was: the engine then calls the rows one by one,
     so that only the guilty row fails.
@@ -313,7 +313,7 @@ class Model(Protocol):
         """Load the weights and warm up, so that the first request is as fast as the thousandth."""
 
     def begin(self, requests: Sequence[Request], previous: Sequence[State | None]) -> list[State]:
-        """Make a row for each request. `previous` is the session's last row, for caches or chunks."""
+        """Make a row for each request. `previous`: the session's last row, for caches, chunks."""
 
     def step(self, states: Sequence[State]) -> None:
         """Advance every row by one step in one call."""

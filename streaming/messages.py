@@ -28,7 +28,7 @@ class Submit:
 @dataclass(frozen=True, slots=True)
 class Want:
     """What a session's connections want now. With `pictures` false its row isn't stepped; with
-    `previews` false only finals are decoded. Sent on change only. A session begins wanting nothing."""
+    `previews` false only finals are decoded. Sent on change only; at first nothing is wanted."""
 
     session: str
     pictures: bool

@@ -47,7 +47,7 @@ class Message(
 # --- client to server ---------------------------------------------------------------------------
 
 
-class Hello(Message, tag="hello"):
+class Hello(Message, tag="hello", frozen=True):
     """First message of a connection: open a session, or come back to one."""
 
     version: int
@@ -63,7 +63,7 @@ class Hello(Message, tag="hello"):
     previews: bool = True
 
 
-class Params(Message, tag="params"):
+class Params(Message, tag="params", frozen=True):
     """Edit: set any subset of the model's parameters."""
 
     id: EditId
@@ -71,45 +71,45 @@ class Params(Message, tag="params"):
     group: Group = 0
 
 
-class Clear(Message, tag="clear"):
+class Clear(Message, tag="clear", frozen=True):
     """Edit: take the canvas away; the model decides everything."""
 
     id: EditId
     group: Group = 0
 
 
-class Undo(Message, tag="undo"):
+class Undo(Message, tag="undo", frozen=True):
     """Edit: take back the newest gesture."""
 
     id: EditId
 
 
-class Redo(Message, tag="redo"):
+class Redo(Message, tag="redo", frozen=True):
     """Edit: do again what was undone."""
 
     id: EditId
 
 
-class Demand(Message, tag="demand"):
+class Demand(Message, tag="demand", frozen=True):
     """What this connection wants from now on. Nothing is rendered for a session nobody looks at."""
 
     pictures: bool
     previews: bool = True
 
 
-class Ack(Message, tag="ack"):
+class Ack(Message, tag="ack", frozen=True):
     """The picture `sequence`, and all before it, were shown: their credits are free again."""
 
     sequence: Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
-class Ping(Message, tag="ping"):
+class Ping(Message, tag="ping", frozen=True):
     """Ask for the server's clock. `at` is the client's, in ms, and comes back."""
 
     at: float
 
 
-class End(Message, tag="end"):
+class End(Message, tag="end", frozen=True):
     """End the session now; nothing of it is kept."""
 
 
@@ -190,7 +190,7 @@ class HistoryInfo(Struct, frozen=True):
     truncated: bool = False
 
 
-class Welcome(Message, tag="welcome"):
+class Welcome(Message, tag="welcome", frozen=True):
     """Answer to `hello`. Keep `session` and `secret`: with them a client comes back."""
 
     version: int
@@ -207,7 +207,7 @@ class Welcome(Message, tag="welcome"):
     max_message_bytes: int
 
 
-class Accepted(Message, tag="accepted"):
+class Accepted(Message, tag="accepted", frozen=True):
     """The edit `id` is part of the session as of `revision`."""
 
     id: int
@@ -216,7 +216,7 @@ class Accepted(Message, tag="accepted"):
     redo: int
 
 
-class State(Message, tag="state"):
+class State(Message, tag="state", frozen=True):
     """The session's state where the client can't know it: after undo, redo, or another's edit.
     If `canvas` is true, a binary canvas of the same revision follows."""
 
@@ -226,7 +226,7 @@ class State(Message, tag="state"):
     history: HistoryInfo
 
 
-class Error(Message, tag="error"):
+class Error(Message, tag="error", frozen=True):
     """Something was refused or failed. `id`: of the edit; `revision`: of the job that failed."""
 
     code: str
@@ -237,7 +237,7 @@ class Error(Message, tag="error"):
     revision: int | None = None
 
 
-class Status(Message, tag="status"):
+class Status(Message, tag="status", frozen=True):
     """How the server is. While `warming`, `fraction` (0..1) and `seconds_left` say how far."""
 
     state: Literal["warming", "ready", "busy", "failed"]
@@ -247,7 +247,7 @@ class Status(Message, tag="status"):
     message: str = ""
 
 
-class DrainingNotice(Message, tag="draining"):
+class DrainingNotice(Message, tag="draining", frozen=True):
     """The server is about to go; come back with these after `retry_seconds`."""
 
     session: str
@@ -255,20 +255,20 @@ class DrainingNotice(Message, tag="draining"):
     retry_seconds: float
 
 
-class Moved(Message, tag="moved"):
+class Moved(Message, tag="moved", frozen=True):
     """The session lives elsewhere: connect to `url` with the same session and secret."""
 
     url: str
 
 
-class Pong(Message, tag="pong"):
+class Pong(Message, tag="pong", frozen=True):
     """`at` as in the ping, `server` the server's clock in ms when it was read."""
 
     at: float
     server: float
 
 
-class Ended(Message, tag="ended"):
+class Ended(Message, tag="ended", frozen=True):
     """The session is over; nothing of it is kept."""
 
 
@@ -345,8 +345,8 @@ class CanvasState(Struct, frozen=True):
 ClientFrame = ClientMessage | PictureEdit
 ServerFrame = ServerMessage | PictureFrame | CanvasState
 
-_client = msgspec.json.Decoder(ClientMessage)
-_server = msgspec.json.Decoder(ServerMessage)
+_client: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_server: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
 
 def encode_text(message: Message) -> str:

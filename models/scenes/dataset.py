@@ -1,0 +1,110 @@
+"""The data set: many painted scenes in files that training can map into memory.
+
+Role: paint scenes in worker processes, once, and open them. Layout of a folder: `paintings.npy`
+(n, size, size, 3) uint8; `canvases.npy` (n, variants, size, size) uint8 labels with `BARE`;
+`captions.json` n lists of wordings; `words.json` n dicts; `done.json` last, so that a folder
+without it is unfinished. Invariant: scene i is painter's seed `first + i`; held-out scenes are
+seeds from `HELD_OUT` up and never painted here.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.scenes.captions import caption
+from models.scenes.painter import Scene, paint_scene
+from models.scenes.sketch import colour, sketch
+
+HELD_OUT = 10_000_000
+WORDINGS = 4
+Bytes = NDArray[np.uint8]
+Row = tuple[int, Bytes, Bytes, list[str], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened data set; arrays are memory maps."""
+
+    paintings: Bytes
+    canvases: Bytes
+    captions: list[list[str]]
+    words: list[dict[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.paintings)
+
+    def canvas(self, index: int, variant: int) -> Bytes:
+        """A canvas (size, size, 3) uint8."""
+        return colour(self.canvases[index, variant])
+
+
+def held_out(count: int, size: int = 256) -> Iterator[Scene]:
+    """Scenes that no training has seen."""
+    for index in range(count):
+        yield paint_scene(HELD_OUT + index, size)
+
+
+def prepare(folder: Path, count: int, size: int = 256, variants: int = 2, jobs: int = 0) -> Dataset:
+    """Open the data set in `folder`; paint it first if it isn't there whole."""
+    plan = {"count": count, "size": size, "variants": variants}
+    done = folder / "done.json"
+    if not done.exists() or json.loads(done.read_text()) != plan:
+        folder.mkdir(parents=True, exist_ok=True)
+        _paint_all(folder, plan, jobs or os.cpu_count() or 1)
+        done.write_text(json.dumps(plan))
+    return open_dataset(folder)
+
+
+def open_dataset(folder: Path) -> Dataset:
+    return Dataset(
+        np.load(folder / "paintings.npy", mmap_mode="r"),
+        np.load(folder / "canvases.npy", mmap_mode="r"),
+        json.loads((folder / "captions.json").read_text()),
+        json.loads((folder / "words.json").read_text()),
+    )
+
+
+def _paint_all(folder: Path, plan: dict[str, int], jobs: int) -> None:
+    count, size, variants = plan["count"], plan["size"], plan["variants"]
+    open_memmap = np.lib.format.open_memmap
+    paintings = open_memmap(folder / "paintings.npy", "w+", np.uint8, (count, size, size, 3))
+    canvases = open_memmap(folder / "canvases.npy", "w+", np.uint8, (count, variants, size, size))
+    captions: list[list[str]] = [[] for _ in range(count)]
+    words: list[dict[str, str]] = [{} for _ in range(count)]
+    began = time.monotonic()
+    tasks = ((index, size, variants) for index in range(count))
+    with multiprocessing.get_context("spawn").Pool(jobs, _alone) as pool:
+        for done, row in enumerate(pool.imap_unordered(_row, tasks, chunksize=8), 1):
+            index, paintings[index], canvases[index], captions[index], words[index] = row
+            if done % 500 == 0 or done == count:
+                left = (time.monotonic() - began) / done * (count - done)
+                print(f"painted {done}/{count}, {left:.0f} s left", flush=True)
+    (folder / "captions.json").write_text(json.dumps(captions))
+    (folder / "words.json").write_text(json.dumps(words))
+
+
+def _alone() -> None:
+    cv2.setNumThreads(1)  # one process a core; OpenCV's own threads would only fight over them
+
+
+def _row(task: tuple[int, int, int]) -> Row:
+    index, size, variants = task
+    scene = paint_scene(index, size)
+    rng = np.random.default_rng([index, 11])
+    canvases = np.stack([sketch(rng, scene.labels) for _ in range(variants)])
+    captions = [caption(rng, scene.words, scene.materials) for _ in range(WORDINGS)]
+    return index, scene.painting, canvases, captions, scene.words
+
+
+if __name__ == "__main__":
+    prepare(Path("runs/scenes/data"), 10000)

@@ -1,0 +1,144 @@
+"""The training loop: resumable, on a clock or a count, with averaged weights.
+
+Role: everything two trainings share: the plan, the rate's schedule, checkpoints, progress.
+Invariants: step k draws its chance from (seed, k) alone, so a run that was interrupted and resumed
+gives the same losses as one that wasn't; a checkpoint is written whole or not at all. Knows
+nothing of pictures. On a clock (`minutes`), elapsed time is kept in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+Loss = Callable[[int, torch.Generator], Tensor]
+WARM_STEPS = 100
+AVERAGE = 0.999
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, how fast, where. `minutes` bounds by the clock, `steps` by count; give one."""
+
+    checkpoint: Path
+    rate: float
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int = 0
+    decay: float = 0.01
+    save_seconds: float = 60.0
+    stop_after: int | None = None  # end this sitting early; a later one goes on
+
+
+def device_for_training() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def half_precision(device: torch.device) -> AbstractContextManager[object]:
+    """bf16 where it is fast: on GPUs, and on CPUs with AMX (without it, many times slower)."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or _has_amx())
+
+
+def _has_amx() -> bool:
+    info = Path("/proc/cpuinfo")
+    return info.exists() and "amx_bf16" in info.read_text()
+
+
+class Loop:
+    """One training of one module. `average` holds the averaged weights."""
+
+    def __init__(self, plan: Plan, module: nn.Module) -> None:
+        self.plan, self.module = plan, module
+        self.average = copy.deepcopy(module).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            module.parameters(), plan.rate, (0.9, 0.99), weight_decay=plan.decay
+        )
+        self.step, self.elapsed, self.smooth = 0, 0.0, 0.0
+        if plan.checkpoint.exists():
+            self._restore()
+
+    @property
+    def progress(self) -> float:
+        """How far the plan is, 0–1."""
+        if self.plan.steps is not None:
+            return min(1.0, self.step / self.plan.steps)
+        return min(1.0, self.elapsed / (60 * (self.plan.minutes or 1.0)))
+
+    def run(self, loss_of: Loss) -> list[float]:
+        """Train until the plan is done; answers this sitting's losses."""
+        losses: list[float] = []
+        told = saved = tick = time.monotonic()
+        while self.progress < 1.0 and len(losses) != self.plan.stop_after:
+            losses.append(self._advance(loss_of))
+            now = time.monotonic()
+            self.elapsed, tick = self.elapsed + now - tick, now
+            if now - told > 15:
+                told = now
+                self._tell()
+            if now - saved > self.plan.save_seconds:
+                saved = now
+                self.save()
+        self.save()
+        self._tell()
+        return losses
+
+    def _advance(self, loss_of: Loss) -> float:
+        chance = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
+        warm = min(1.0, (self.step + 1) / WARM_STEPS)
+        rate = self.plan.rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.progress))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = loss_of(self.step, chance)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self._follow()
+        value = float(loss.detach())
+        self.smooth = value if self.step == 1 else 0.98 * self.smooth + 0.02 * value
+        return value
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged weights; faster at the beginning."""
+        keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
+        ours = [p.detach() for p in self.module.parameters()]
+        torch._foreach_lerp_(list(self.average.parameters()), ours, 1 - keep)
+
+    def _tell(self) -> None:
+        spent, share = self.elapsed, max(self.progress, 1e-6)
+        left = spent / share * (1 - share)
+        name = self.plan.checkpoint.stem
+        print(
+            f"{name}: step {self.step}, {100 * share:.1f} %, loss {self.smooth:.4f}, "
+            f"{1000 * spent / max(1, self.step):.0f} ms a step, {left / 60:.1f} min left",
+            flush=True,
+        )
+
+    def save(self) -> None:
+        self.plan.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "module": self.module.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "counters": (self.step, self.elapsed, self.smooth),
+        }
+        fresh = self.plan.checkpoint.with_suffix(".part")
+        torch.save(state, fresh)
+        fresh.replace(self.plan.checkpoint)
+
+    def _restore(self) -> None:
+        state = torch.load(self.plan.checkpoint, map_location="cpu", weights_only=True)
+        self.module.load_state_dict(state["module"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.elapsed, self.smooth = state["counters"]

@@ -1,0 +1,168 @@
+"""The networks of `scenes`: their shapes, their tokenizer, their folder on disk.
+
+Role: make untrained networks, save trained ones as an ordinary diffusers folder, open it again.
+Shapes follow speed on two CPU cores: attention at the lowest level only, 32 channels in the
+autoencoder with most blocks at latent size (about 20 ms, 9 ms and 11 ms a call for network,
+encoder and decoder at 256² in bf16). Invariant: every component of a saved folder opens through
+its own `from_pretrained` without a network. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+WEIGHTS = Path(__file__).parent / "weights"
+TOKENS = 32
+FACTOR = 8  # pixels a latent, each way
+START, END = "<|startoftext|>", "<|endoftext|>"
+INDEX = {
+    "_class_name": "StableDiffusionInstructPix2PixPipeline",
+    "_diffusers_version": "0.42.0",
+    "feature_extractor": [None, None],
+    "safety_checker": [None, None],
+    "requires_safety_checker": False,
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderTiny"],
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the networks; tests make them tiny."""
+
+    autoencoder: int = 32
+    channels: tuple[int, int, int] = (64, 128, 256)
+    text: int = 128
+    text_layers: int = 2
+
+
+class Painter(nn.Module):
+    """What the second training trains: the network and the text encoder that feeds it."""
+
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
+        super().__init__()
+        self.unet = unet
+        self.text = text
+
+    def forward(self, noisy: Tensor, canvas: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
+        """The velocity (noise − clean) at `noisy` (n, 4, h, w); sigma (n,) 0–1; tokens (n, 32)."""
+        words = self.text(tokens).last_hidden_state
+        both = torch.cat([noisy, canvas], 1).contiguous(memory_format=torch.channels_last)
+        velocity: Tensor = self.unet(both, sigma * 1000, words).sample
+        return velocity
+
+
+def make_autoencoder(shape: Shape) -> AutoencoderTiny:
+    width = (shape.autoencoder,) * 4
+    vae = AutoencoderTiny(
+        encoder_block_out_channels=width,
+        decoder_block_out_channels=width,
+        num_encoder_blocks=(1, 2, 3, 4),
+        num_decoder_blocks=(4, 3, 2, 1),
+        latent_channels=4,
+    )
+    return vae.to(memory_format=torch.channels_last)
+
+
+def make_painter(shape: Shape, vocabulary: int) -> Painter:
+    unet = UNet2DConditionModel(
+        sample_size=32,
+        in_channels=8,
+        out_channels=4,
+        block_out_channels=shape.channels,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+        cross_attention_dim=shape.text,
+        attention_head_dim=8,
+        norm_num_groups=min(32, shape.channels[0] // 2),
+    )
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=vocabulary,
+            hidden_size=shape.text,
+            intermediate_size=shape.text * 2,
+            projection_dim=shape.text,
+            num_hidden_layers=shape.text_layers,
+            num_attention_heads=4,
+            max_position_embeddings=TOKENS,
+            hidden_act="gelu",
+            bos_token_id=vocabulary - 2,
+            eos_token_id=vocabulary - 1,
+            pad_token_id=vocabulary - 1,
+        )
+    )
+    return Painter(unet.to(memory_format=torch.channels_last), text)
+
+
+def make_tokenizer(folder: Path, texts: Iterable[str]) -> CLIPTokenizer:
+    """Learn byte pairs from captions, write `vocab.json` and `merges.txt`, open the result.
+
+    Any text can be spelt, since all bytes are in it; known words are one token each.
+    """
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
+    split = pre_tokenizers.Split(Regex(r"[a-z]+|[0-9]|[^\sa-z0-9]+"), "removed", invert=True)
+    learner.pre_tokenizer = pre_tokenizers.Sequence([split])
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    learner.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=2000, initial_alphabet=alphabet, end_of_word_suffix="</w>", min_frequency=8
+        ),
+    )
+    model = json.loads(learner.to_str())["model"]
+    words = sorted(model["vocab"], key=model["vocab"].get)
+    words = list(dict.fromkeys([*words, *(c + "</w>" for c in alphabet)]))
+    words = [word for word in words if word not in (START, END)] + [START, END]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *pairs, ""]))
+    tokenizer = CLIPTokenizer(
+        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=TOKENS
+    )
+    tokenizer.save_pretrained(str(folder))
+    return tokenizer
+
+
+def tokenize(tokenizer: CLIPTokenizer, prompts: list[str]) -> Tensor:
+    """Token numbers (n, 32) int64."""
+    tokens: Tensor = tokenizer(
+        prompts, padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt"
+    ).input_ids
+    return tokens
+
+
+def save_weights(
+    folder: Path, vae: AutoencoderTiny, painter: Painter, tokenizer: CLIPTokenizer
+) -> None:
+    """Write a whole diffusers folder, half precision. The networks given are turned to fp16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    vae.half().save_pretrained(folder / "vae")
+    painter.unet.half().save_pretrained(folder / "unet")
+    painter.text.half().save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(str(folder / "tokenizer"))
+    FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000).save_pretrained(folder / "scheduler")
+    (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+
+
+def open_weights(folder: Path = WEIGHTS) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:
+    """The trained networks in fp32, ready to run."""
+    vae = AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+    painter = Painter(unet.to(memory_format=torch.channels_last).eval(), text.eval())
+    tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"))
+    return vae.to(memory_format=torch.channels_last).eval(), painter, tokenizer

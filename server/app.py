@@ -1,0 +1,180 @@
+"""The composition root: settings in, an ASGI application out. Everything is joined here.
+
+Role: builds hub, engine, metrics and routes, and starts and stops them with the application.
+
+Invariants:
+- Nothing global: two applications in one process share nothing.
+- One crossing each way between the engine's thread and the event loop: `Engine.post` and
+  `call_soon_threadsafe`.
+- Models are built on the engine's thread; until then the page and /healthz answer already.
+
+It does not know: what a session or a model does, how the process is run (see `server.run`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from models.base import ModelError
+from server.generate import Generate
+from server.http import House, Routes
+from server.logs import event
+from server.metrics import LoggedMetrics, Metrics
+from server.openapi import document
+from server.problems import answer, on_bug, on_http, on_typed
+from server.registry import builders
+from server.security import Gate, GateMiddleware
+from server.settings import Settings
+from server.static import page_routes
+from server.websocket import SessionSocket
+from streaming.clock import monotonic
+from streaming.engine import Engine, EngineThread
+from streaming.errors import RiverrunError
+from streaming.hub import Hub
+from streaming.limits import Limits
+from streaming.messages import Broken, FromEngine, Loaded, Ready, Stopped
+from streaming.protocol import PATH
+
+log = logging.getLogger("riverrun.engine")
+MEGABYTE = 2**20
+ENGINE_STOP_SECONDS = 10.0
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application. `app.state.house` holds its parts, for whoever runs it."""
+    metrics = LoggedMetrics()
+    crossing = Crossing(metrics)
+    engine = Engine(builders(settings), crossing.deliver, clock=monotonic)
+    hub = Hub(engine.post, limits=limits_of(settings), clock=monotonic, observer=metrics)
+    house = House(settings, hub, Gate(settings), metrics)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        crossing.open(hub)
+        thread = EngineThread(engine)
+        thread.start()
+        expiry = asyncio.create_task(hub.run())
+        try:
+            yield
+        finally:
+            expiry.cancel()
+            stopped = await asyncio.to_thread(thread.stop, ENGINE_STOP_SECONDS)
+            event(log, "engine stopped", clean=stopped)
+
+    app = Starlette(
+        routes=make_routes(house),
+        middleware=[Middleware(GateMiddleware, gate=house.gate)],
+        exception_handlers={
+            RiverrunError: _counted(metrics),
+            ModelError: _counted(metrics),
+            HTTPException: on_http,
+            Exception: on_bug,
+        },
+        lifespan=lifespan,
+    )
+    app.state.house = house
+    return app
+
+
+def make_routes(house: House) -> list[BaseRoute]:
+    """Every route of the server, the page's last."""
+    release = own_version()
+    routes = Routes(house, release)
+    openapi = document(release)
+
+    async def describe(request: Request) -> Response:
+        return answer(openapi)
+
+    return [
+        WebSocketRoute(PATH, SessionSocket(house.hub, house.gate)),
+        Route("/healthz", routes.healthz),
+        Route("/readyz", routes.readyz),
+        Route("/metrics", routes.metrics),
+        Route("/openapi.json", describe),
+        Route("/v1/models", routes.models),
+        Route("/v1/sessions", routes.open_session, methods=["POST"]),
+        Route("/v1/sessions/{session}", routes.end_session, methods=["DELETE"]),
+        Route("/v1/generate", Generate(house).handle, methods=["POST"]),
+        *page_routes(),
+    ]
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The gateway's bounds, as the operator set them."""
+    return Limits(
+        max_sessions=settings.max_sessions,
+        keep_seconds=settings.keep_seconds,
+        history_bytes=int(settings.history_mb * MEGABYTE),
+        max_message_bytes=int(settings.max_message_mb * MEGABYTE),
+        hello_seconds=settings.hello_seconds,
+        send_seconds=settings.send_seconds,
+    )
+
+
+def own_version() -> str:
+    """The installed version, or that of a checkout."""
+    try:
+        return version("riverrun")
+    except PackageNotFoundError:
+        return "0.0.0"
+
+
+def _counted(metrics: Metrics) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handler(request: Request, error: Exception) -> Response:
+        metrics.refused(getattr(error, "code", "internal"))
+        return await on_typed(request, error)
+
+    return handler
+
+
+class Crossing:
+    """Carries the engine's messages from its thread to the event loop and the hub."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._hub: Hub | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self, hub: Hub) -> None:
+        """Deliver to `hub` on the running loop, from now on."""
+        self._hub = hub
+        self._loop = asyncio.get_running_loop()
+
+    def deliver(self, message: FromEngine) -> None:
+        """Called on the engine's thread; what comes after the loop's end is dropped."""
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._receive, message)
+
+    def _receive(self, message: FromEngine) -> None:
+        assert self._hub is not None
+        self._note(message)
+        self._hub.receive(message)
+
+    def _note(self, message: FromEngine) -> None:
+        match message:
+            case Loaded(specs):
+                names = [spec.name for spec in specs]
+                self._metrics.expect_models(names)
+                event(log, "models loaded", models=",".join(names))
+            case Ready():
+                self._metrics.ready.set(1)
+                event(log, "ready")
+            case Broken(reason):
+                self._metrics.ready.set(0)
+                event(log, "engine broken", level=logging.ERROR, reason=reason)
+            case Stopped():
+                self._metrics.ready.set(0)
+            case _:
+                return

@@ -1,0 +1,76 @@
+"""The command `riverrun`: `serve` and `models`.
+
+Role: argument parsing and exit codes. Wrong settings are one line on stderr and exit code 2.
+
+Invariant: nothing heavy is imported before it is needed; `riverrun --help` needs the standard
+library only.
+
+It does not know: how anything is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from server.settings import Settings, SettingsError, add_serve_options, read_settings
+
+USAGE_ERROR = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line; `command` is the chosen command's name."""
+    parser = _Parser(
+        prog="riverrun",
+        description="A self-hosted real-time generation server: pictures that repaint as you draw.",
+        epilog="`riverrun serve --help` tells all settings.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="start the server and its page",
+        description="Start the server and its page. Every option can also be given as the "
+        "environment variable in brackets (several values with commas).",
+        allow_abbrev=False,
+    )
+    add_serve_options(serve)
+    commands.add_parser("models", help="list the models that can be served")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """Run the command line; return the exit code."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        if arguments.command == "models":
+            return _models()
+        return _serve(read_settings(arguments, environ))
+    except SettingsError as error:
+        print(f"riverrun: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _models() -> int:
+    from server.registry import entries
+
+    found = entries().values()
+    width = max(len(entry.name) for entry in found)
+    for entry in found:
+        print(f"{entry.name:<{width}}  {entry.origin}  {entry.summary or entry.factory}")
+    return 0
+
+
+def _serve(settings: Settings) -> int:
+    from server.run import serve
+
+    return serve(settings)

@@ -1,0 +1,150 @@
+"""The web server's two protocols, with the patience that they lack.
+
+Role: closes what would otherwise be held for ever: a connection that says nothing or half a head,
+a peer that stops reading while bytes wait for it, a close that is never answered. `close()` of a
+transport waits until its bytes are gone, so the last resort is always `abort()`.
+
+Invariants: every wait for the peer on this level ends after `patience` seconds.
+
+It does not know: ASGI applications, sessions. Pings are uvicorn's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+MAX_HEAD_BYTES = 64 * 1024
+
+
+class Patience:
+    """One deadline: `start` it, `stop` it, or `abort` happens to the transport."""
+
+    __slots__ = ("_seconds", "_timer", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, seconds: float) -> None:
+        self._transport = transport
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self.stop()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._seconds, self._transport.abort)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class PatientHttp(HttpToolsProtocol):
+    """HTTP/1.1: a head must come whole and soon, and must not be endless; answers must be read."""
+
+    hello_seconds: ClassVar[float] = 10.0
+    send_seconds: ClassVar[float] = 10.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._head: Patience | None = Patience(transport, self.hello_seconds)
+        self._reading = Patience(transport, self.send_seconds)
+        self._head.start()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_done()
+        self._reading.stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head is None:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                                 b"connection: close\r\ncontent-length: 0\r\n\r\n")  # fmt: skip
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head is None:
+            self._head = Patience(self.transport, self.hello_seconds)
+            self._head.start()
+
+    def on_headers_complete(self) -> None:
+        self._head_done()
+        super().on_headers_complete()
+
+    def _head_done(self) -> None:
+        self._head_bytes = 0
+        if self._head is not None:
+            self._head.stop()
+            self._head = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reading.start()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reading.stop()
+
+
+class PatientWebSocket(WebSocketsSansIOProtocol):
+    """WebSocket: for failed handshakes, pings and closes without answer, peers that don't read."""
+
+    hello_seconds: ClassVar[float] = 10.0
+    send_seconds: ClassVar[float] = 10.0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._opening = Patience(transport, self.hello_seconds)
+        self._reading = Patience(transport, self.send_seconds)
+        self._closing = Patience(transport, self.send_seconds)
+        self._opening.start()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for patience in (self._opening, self._reading, self._closing):
+            patience.stop()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reading.start()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reading.stop()
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.accept":
+            self._opening.stop()
+        elif message["type"] == "websocket.close":
+            self._closing.start()
+        await super().send(message)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._closing.start()
+
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        self._closing.start()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._closing.start()
+
+
+def protocols(
+    hello_seconds: float, send_seconds: float
+) -> tuple[type[PatientHttp], type[PatientWebSocket]]:
+    """The two protocol classes with these deadlines, as uvicorn wants them."""
+    patience = {"hello_seconds": hello_seconds, "send_seconds": send_seconds}
+    http = type("PatientHttp", (PatientHttp,), dict(patience))
+    socket = type("PatientWebSocket", (PatientWebSocket,), dict(patience))
+    return http, socket

@@ -1,0 +1,160 @@
+"""What the gateway does, as Prometheus figures under `/metrics`.
+
+Role: an `Observer` that counts. Names follow Prometheus: base units (seconds, bytes), `_total` for
+counters.
+
+Invariants: labels come from small closed sets (stages, reasons, codes, models that are served),
+never from a client's text; an own registry, so that two servers in one process don't mix.
+
+It does not know: HTTP, sessions' contents.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+from server.logs import event
+from streaming.messages import Ticked
+from streaming.observe import Observer, PictureSent
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# fmt: off
+BUCKETS = (
+    .001, .0025, .005, .01, .02, .033, .05, .075, .1, .15, .2, .3, .5, .75, 1, 2, 5, 10,
+)
+# fmt: on
+STAGES = ("queue", "begin", "step", "decode", "wait", "encode")
+ROWS = (1, 2, 4, 8, 16, 32, 64)
+
+log = logging.getLogger("riverrun.session")
+
+
+class Metrics(Observer):
+    """All figures of one server."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._make_gateway_figures()
+        self._make_engine_figures()
+
+    def _make_gateway_figures(self) -> None:
+        self.first_frame = self._times(
+            "first_frame", "From a session's newest edit to its first picture."
+        )
+        self.edit_to_frame = self._times(
+            "edit_to_frame", "From an edit to the socket: each stage, and the total.", "stage"
+        )
+        self._total = self.edit_to_frame.labels("total")
+        self._stages = [(stage, self.edit_to_frame.labels(stage)) for stage in STAGES]
+        self.interval = self._times("frame_interval", "Between pictures of one connection.")
+        self.pictures = self._count("pictures_sent", "Pictures sent.", "kind")
+        self.bytes = self._count("picture_bytes", "Bytes of pictures sent.")
+        self.drops = self._count("pictures_dropped", "Pictures made and not sent.", "reason")
+        self.sessions = self._gauge("sessions", "Sessions that exist.")
+        self.sessions_begun = self._count("sessions_opened", "Sessions begun.")
+        self.sessions_over = self._count("sessions_ended", "Sessions over.", "reason")
+        self.connections = self._gauge("connections", "Connections now.")
+        self.left = self._count("connections_closed", "Connections over.", "reason")
+        self.edits = self._count("edits", "Edits accepted.", "kind")
+        self.refusals = self._count("refused", "Messages and requests refused.", "code")
+
+    def _make_engine_figures(self) -> None:
+        self.ready = self._gauge("ready", "1 while requests are served.")
+        self.queue = self._gauge("queue", "Sessions that wait for their turn.", "model")
+        self.rows = Histogram(
+            "riverrun_step_rows",
+            "Rows of one model call.",
+            ["model"],
+            buckets=ROWS,
+            registry=self.registry,
+        )
+        self.begin = self._times("begin", "One begin call of the model.", "model")
+        self.step = self._times("step", "One step call of the model.", "model")
+        self.decode = self._times("decode", "One decode call of the model.", "model")
+
+    def _times(self, name: str, text: str, *labels: str) -> Histogram:
+        name = f"riverrun_{name}_seconds"
+        return Histogram(name, text, labels, buckets=BUCKETS, registry=self.registry)
+
+    def _count(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"riverrun_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"riverrun_{name}", text, labels, registry=self.registry)
+
+    def expect_models(self, names: Iterable[str]) -> None:
+        """Show the figures of these models from the start, at zero."""
+        for name in names:
+            for figure in (self.rows, self.begin, self.step, self.decode):
+                figure.labels(name)
+            self.queue.labels(name)
+
+    def text(self) -> bytes:
+        """All figures in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    # --- what the gateway tells -----------------------------------------------------------------
+
+    def session_opened(self, session: str) -> None:
+        self.sessions.inc()
+        self.sessions_begun.inc()
+
+    def session_ended(self, session: str, reason: str, seconds: float, pictures: int) -> None:
+        self.sessions.dec()
+        self.sessions_over.labels(reason).inc()
+
+    def connected(self) -> None:
+        self.connections.inc()
+
+    def disconnected(self, reason: str) -> None:
+        self.connections.dec()
+        self.left.labels(reason).inc()
+
+    def edit(self, kind: str) -> None:
+        self.edits.labels(kind).inc()
+
+    def refused(self, code: str) -> None:
+        self.refusals.labels(code).inc()
+
+    def picture_sent(self, sent: PictureSent) -> None:
+        self.pictures.labels("final" if sent.final else "preview").inc()
+        self.bytes.inc(sent.bytes)
+        if sent.first:
+            self.first_frame.observe(sent.edit_to_frame_ms / 1000)
+        if sent.interval_ms is not None:
+            self.interval.observe(sent.interval_ms / 1000)
+        self._total.observe(sent.edit_to_frame_ms / 1000)
+        for stage, figure in self._stages:
+            figure.observe(getattr(sent.times, stage) / 1000)
+
+    def dropped(self, reason: str, count: int = 1) -> None:
+        self.drops.labels(reason).inc(count)
+
+    def tick(self, ticked: Ticked) -> None:
+        model = ticked.model
+        self.queue.labels(model).set(ticked.waiting)
+        if ticked.rows:
+            self.rows.labels(model).observe(ticked.rows)
+            self.step.labels(model).observe(ticked.step_ms / 1000)
+        if ticked.begin_ms:
+            self.begin.labels(model).observe(ticked.begin_ms / 1000)
+        if ticked.decode_ms:
+            self.decode.labels(model).observe(ticked.decode_ms / 1000)
+
+
+class LoggedMetrics(Metrics):
+    """The figures, and one line in the log at each session's start and end."""
+
+    def session_opened(self, session: str) -> None:
+        super().session_opened(session)
+        event(log, "session start", session=session)
+
+    def session_ended(self, session: str, reason: str, seconds: float, pictures: int) -> None:
+        super().session_ended(session, reason, seconds, pictures)
+        lived = round(seconds, 3)
+        event(log, "session end", session=session, reason=reason, seconds=lived, pictures=pictures)

@@ -1,0 +1,106 @@
+"""Which models there are: names and `module:factory` strings, and nothing imported.
+
+Role: turns a name into a `Builder`, which imports the model's module only when the engine calls it
+on its own thread. Other distributions add models by the entry point group `riverrun.models`:
+
+    [project.entry-points."riverrun.models"]
+    mine = "my_package.my_model:build"
+
+A factory is called as `build(device=..., dtype=..., **options)` and returns an unloaded `Model`.
+
+It does not know: torch, the models themselves, HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from server.settings import OptionValue, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from models.base import Model
+
+GROUP = "riverrun.models"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model that can be served: `factory` is "module:function"."""
+
+    name: str
+    factory: str
+    summary: str
+    origin: str = "built in"
+
+
+BUILT_IN: tuple[Entry, ...] = (
+    Entry(
+        "scenes",
+        "models.scenes.model:build",
+        "landscapes from palette regions and words; small enough for two CPU cores",
+    ),
+    Entry(
+        "fake",
+        "models.fake:build",
+        "no weights: patterns at a settable cost, to try clients and to measure the server",
+    ),
+)
+
+
+def entries() -> dict[str, Entry]:
+    """Every model by name; installed distributions add names but can't replace built-in ones."""
+    from importlib.metadata import entry_points  # 20 ms that a built-in model needn't wait for
+
+    found = {entry.name: entry for entry in BUILT_IN}
+    for point in entry_points(group=GROUP):
+        origin = point.dist.name if point.dist is not None else "installed"
+        found.setdefault(point.name, Entry(point.name, point.value, "", origin))
+    return found
+
+
+def find(name: str) -> Entry:
+    """The entry of `name`; raises `SettingsError` that lists what there is."""
+    for entry in BUILT_IN:
+        if entry.name == name:
+            return entry
+    known = entries()
+    if name not in known:
+        raise SettingsError(f"--model {name}: no such model; there are {', '.join(known)}")
+    return known[name]
+
+
+def builders(settings: Settings) -> Mapping[str, Callable[[], Model]]:
+    """A builder for each model that is to be served, the default first."""
+    return {name: _builder(find(name), settings) for name in settings.model}
+
+
+def _builder(entry: Entry, settings: Settings) -> Callable[[], Model]:
+    options = settings.options_of(entry.name)
+
+    def build() -> Model:
+        _limit_threads(settings.threads)
+        factory = _load(entry.factory)
+        return factory(device=settings.device, dtype=settings.dtype, **options)
+
+    return build
+
+
+def _load(factory: str) -> Callable[..., Model]:
+    from importlib import import_module
+
+    module, _, name = factory.partition(":")
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]
+
+
+def _limit_threads(threads: int) -> None:
+    """Bound torch's threads; its libraries read these when they are first imported."""
+    import os
+
+    if threads:
+        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ[variable] = str(threads)
+
+
+__all__ = ["BUILT_IN", "Entry", "OptionValue", "builders", "entries", "find"]

@@ -13,7 +13,6 @@ device call does.
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
 from collections.abc import Hashable, Sequence
@@ -49,8 +48,6 @@ LEVELS = 4
 JITTER = 64
 """A seed moves the pattern by up to so many pixels each way."""
 
-OPTIONS_VARIABLE = "RIVERRUN_FAKE"
-
 FAULTS = ("begin!", "raise!", "nan!", "oom!", "crowd!", "wide!", "fatal!")
 """Prompt words that break the call: `begin!`, `raise!` (in a step), `nan!` (in a decode), `oom!`,
 `crowd!` (no room for more than one row), `wide!` (a picture without colours), `fatal!`."""
@@ -85,27 +82,17 @@ class FakeOptions:
     def __post_init__(self) -> None:
         if self.width % CELLS or self.height % CELLS or min(self.width, self.height) <= 0:
             raise ValueError(f"width and height must be positive multiples of {CELLS}")
-        if 0 < self.encoded_bytes < 16 or self.encoded_bytes < 0:
+        if self.encoded_bytes and self.encoded_bytes < 16:
             raise ValueError("encoded_bytes is 0 or at least 16")
 
 
-def parse_options(text: str) -> dict[str, str]:
-    """`"step_ms=3,width=512"` as a mapping; raises `ValueError` for anything else."""
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    if any(not sign for _, sign, _ in pairs):
-        raise ValueError(f"expected name=value,name=value, got {text!r}")
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
 def build(device: str = "cpu", dtype: str = "float32", **options: object) -> FakeModel:
-    """A fake model; `options` are the fields of `FakeOptions`, as values or as strings. What isn't
-    given is read from the variable `RIVERRUN_FAKE`, e.g. `step_ms=3,width=512,height=512`."""
-    given = {**parse_options(os.environ.get(OPTIONS_VARIABLE, "")), **options}
+    """A fake model; `options` are the fields of `FakeOptions`. Raises `ValueError` for others."""
     kinds = {field.name: type(field.default) for field in fields(FakeOptions)}
-    unknown = sorted(given.keys() - kinds.keys())
+    unknown = sorted(options.keys() - kinds.keys())
     if unknown:
         raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(kinds)}")
-    return FakeModel(FakeOptions(**{k: _cast(kinds[k], v) for k, v in given.items()}))
+    return FakeModel(FakeOptions(**{k: _cast(kinds[k], v) for k, v in options.items()}))
 
 
 def _cast(kind: type, value: object) -> Any:

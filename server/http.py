@@ -21,10 +21,11 @@ from server.metrics import CONTENT_TYPE, Metrics
 from server.problems import TooLarge, answer
 from server.security import Gate, bearer
 from server.settings import Settings
+from streaming import readiness
+from streaming.describe import model_info
 from streaming.errors import BadEdit, BadMessage, NotReady, TooSlow, WrongSecret
 from streaming.hub import Hub
-from streaming.protocol import PATH, ModelInfo, Status
-from streaming.describe import model_info
+from streaming.protocol import PATH, ModelInfo
 
 SECRET_HEADER = "X-Riverrun-Secret"
 
@@ -96,7 +97,7 @@ class Routes:
 
     async def readyz(self, request: Request) -> Response:
         """200 once requests are served, else 503 with the reason."""
-        body = readiness(self._house.hub.readiness)
+        body = ready_body(self._house.hub.readiness)
         return answer(body, status=200 if body.ready else 503)
 
     async def metrics(self, request: Request) -> Response:
@@ -139,15 +140,10 @@ class Routes:
         self._house.gate.check_token(bearer(request.headers))
 
 
-def readiness(status: Status) -> Readiness:
-    """The hub's status as the body of /readyz."""
+def ready_body(now: readiness.Readiness) -> Readiness:
+    """The hub's readiness as the body of /readyz."""
     return Readiness(
-        status.state == "ready",
-        status.state,
-        status.stage,
-        status.fraction,
-        status.seconds_left,
-        status.message,
+        now.state == "ready", now.state, now.stage, now.fraction, now.seconds_left, now.message
     )
 
 

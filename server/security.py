@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from server.settings import LOOPBACK_NAMES, Settings
 from streaming.errors import RiverrunError, Unauthorized
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")
 PAGE_POLICY = "; ".join((
     "default-src 'self'",
     "img-src 'self' blob: data:",
@@ -194,6 +196,8 @@ def _same_place(origin: str, host: str) -> bool:
 
 
 def _host_name(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        return ""
     try:
         return (urlsplit("//" + host).hostname or "").rstrip(".")
     except ValueError:

@@ -12,7 +12,7 @@ from tests.serving import Served, serving
 Serve = Callable[..., Served]
 
 
-@pytest.fixture()
+@pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start real servers: `serve("--model-option", "step_ms=3")`; all are ended afterwards."""
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Settings: every option from the command line and the environment, and one line for each mistake."""
+"""Settings: every option by command line and by environment, and one line for each mistake."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_flag_in_the_environment(text: str) -> None:
 
 
 def test_model_options_have_types_and_may_name_their_model() -> None:
-    settings = read(*"--model-option step_ms=3 --model-option a:width=512".split())
+    settings = read("--model-option", "step_ms=3", "--model-option", "a:width=512")
     assert settings.options_of("a") == {"step_ms": 3, "width": 512}
     assert settings.options_of("b") == {"step_ms": 3}
 

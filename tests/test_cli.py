@@ -1,0 +1,102 @@
+"""The command as a person types it: help, models, and exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.cli import main
+from server.registry import BUILT_IN, entries, find
+from server.settings import SettingsError
+from tests.serving import COMMAND, SECONDS, clean_environ, serving
+
+
+def riverrun(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        cwd=cwd,
+        env=clean_environ(),
+    )
+
+
+def test_help_names_every_option_with_its_variable_and_default(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for text in ("--model NAME", "RIVERRUN_PORT; default 8000", "examples:", "--allow-anonymous"):
+        assert text in told
+
+
+def test_models_lists_the_built_in_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines][: len(BUILT_IN)] == [e.name for e in BUILT_IN]
+    assert all("built in" in line for line in lines[: len(BUILT_IN)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("serve --port eight", "riverrun: --port must be a whole number, not 'eight'"),
+        ("serve --host 0.0.0.0", "riverrun: --host 0.0.0.0 can be reached from other machines"),
+        ("serve --model nope --port 0", "riverrun: --model nope: no such model; there are scenes"),
+        ("serve --wrong", "riverrun: unrecognized arguments: --wrong"),
+        ("", "riverrun: the following arguments are required: COMMAND"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments: str, told: str) -> None:
+    done = riverrun(*arguments.split())
+    assert done.returncode == 2
+    assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
+    with serving(ready=False) as served:
+        done = riverrun("serve", "--model", "fake", "--port", str(served.port))
+    assert done.returncode == 2
+    assert f"--port {served.port}: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_works_from_any_directory(tmp_path: Path) -> None:
+    assert riverrun("models", cwd=tmp_path).returncode == 0
+
+
+def test_help_needs_the_standard_library_only() -> None:
+    code = (
+        "import sys, server.cli\n"
+        "server.cli.make_parser().format_help()\n"
+        "heavy = {'starlette', 'uvicorn', 'numpy', 'torch', 'prometheus_client'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=clean_environ(), timeout=SECONDS)
+
+
+def test_installed_models_are_found_and_cannot_replace_built_in_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "guests-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: guests\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[riverrun.models]\nguest = guests.model:build\nfake = guests.model:build\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = entries()
+    assert found["guest"].factory == "guests.model:build"
+    assert found["guest"].origin == "guests"
+    assert found["fake"].factory == "models.fake:build"
+    assert find("guest") == found["guest"]
+    with pytest.raises(SettingsError, match="there are scenes, fake, guest"):
+        find("stranger")

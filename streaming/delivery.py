@@ -1,0 +1,67 @@
+"""One output on its way to whoever watches: encoded once per format, however many they are.
+
+Role: an `Output`, when the edit behind it arrived, when it came from the engine, and its encodings.
+Invariants: the encoding of one format and quality is begun once; a watcher that leaves doesn't take
+it away from the others. It does not know: sessions, credits, sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from models.base import Encoded, Output
+from streaming.codecs import Encoder, Encoding
+from streaming.protocol import Format, PictureFrame, StageTimes
+
+
+class Delivery:
+    """`received`, `arrived`: seconds, when the newest edit in it came in, and when it came out."""
+
+    __slots__ = ("_encodings", "arrived", "output", "received", "replay")
+
+    def __init__(
+        self, output: Output, received: float, arrived: float, replay: bool = False
+    ) -> None:
+        self.output = output
+        self.received = received
+        self.arrived = arrived
+        self.replay = replay
+        self._encodings: dict[tuple[Format, int], asyncio.Future[Encoding]] = {}
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Grows from older to newer pictures of one session."""
+        return self.output.revision, self.output.job, self.output.step
+
+    def encoding(self, encoder: Encoder, format: Format, quality: int) -> asyncio.Future[Encoding]:
+        """This output encoded; begun by whoever asks first. Don't cancel it: others may wait."""
+        key = (format, 0 if format == "png" else quality)
+        if key not in self._encodings:
+            self._encodings[key] = encoder.submit(self.output.payload, format, quality)
+        return self._encodings[key]
+
+    def as_replay(self) -> Delivery:
+        """The same for a client that comes back: encoded, without pixels, where that was done."""
+        output = self.output
+        for future in self._encodings.values():
+            if future.done() and not future.cancelled() and not future.exception():
+                done = future.result()
+                encoded = Encoded(done.data, done.format, done.width, done.height)
+                output = replace(output, payload=encoded)
+                break
+        return Delivery(output, self.received, self.arrived, replay=True)
+
+    def frame(self, encoding: Encoding, sequence: int, taken: float, sent: float) -> PictureFrame:
+        """The picture as it is sent. `taken`, `sent`: the clock's seconds when a credit let it be
+        chosen, and when it's handed over."""
+        output, timings = self.output, self.output.timings
+        wait = 0.0 if self.replay else (taken - self.arrived) * 1000
+        times = StageTimes(
+            timings.queue, timings.begin, timings.step, timings.decode, wait, encoding.ms
+        )
+        return PictureFrame(
+            output.track, output.step, output.steps, sequence, output.revision, output.job,
+            encoding.width, encoding.height, output.pts, self.received * 1000, sent * 1000, times,
+            encoding.format, output.final, self.replay, encoding.data,
+        )  # fmt: skip

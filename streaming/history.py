@@ -1,0 +1,169 @@
+"""Undo and redo in a bounded number of bytes, a gesture at a time.
+
+Role: holds, for each gesture, what it takes to go back to before it: the former values of the
+parameters it set and the former pixels of the box it painted, compressed.
+
+Invariants:
+- `nbytes` never exceeds the limit; the oldest gestures go first, and `truncated` says so.
+- undo then redo gives back the same content; a new gesture forgets what could be redone.
+- A gesture of any number of edits holds at most `MERGE` patches.
+
+It does not know: revisions, edit ids, clients (a gesture's `key` is opaque), picture formats.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from models.base import Value
+from streaming.canvas import Box, Canvas, changed_box, pack, unpack
+
+MERGE = 64
+OVERHEAD = 600
+"""Bytes counted for a patch besides its pixels and values: objects, dict, list slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a person has made: every parameter's value, and a canvas or none."""
+
+    params: Mapping[str, Value]
+    canvas: Canvas | None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The way from one content back to another. `canvas`: "same", "absent" or "part"; a part is
+    the box's packed pixels (the whole canvas where there is none now)."""
+
+    params: Mapping[str, Value]
+    canvas: str = "same"
+    box: Box = (0, 0, 0, 0)
+    data: bytes = b""
+
+    @property
+    def nbytes(self) -> int:
+        """What is counted against the limit."""
+        return OVERHEAD + len(self.data) + sum(map(sys.getsizeof, self.params.values()))
+
+
+def way_back(to: Content, since: Content) -> Patch:
+    """The patch that turns `since` into `to`."""
+    params = {n: v for n, v in to.params.items() if since.params[n] != v}
+    if to.canvas is since.canvas:
+        return Patch(params)
+    if to.canvas is None:
+        return Patch(params, "absent")
+    pixels = to.canvas.pixels
+    whole = (0, pixels.shape[0], 0, pixels.shape[1])
+    box = changed_box(since.canvas.pixels, pixels) if since.canvas else whole
+    if box is None:
+        return Patch(params)
+    top, bottom, left, right = box
+    return Patch(params, "part", box, pack(pixels[top:bottom, left:right]))
+
+
+def patched(content: Content, patch: Patch) -> Content:
+    """`content` after `patch`."""
+    params = {**content.params, **patch.params} if patch.params else content.params
+    if patch.canvas == "same":
+        return Content(params, content.canvas)
+    if patch.canvas == "absent":
+        return Content(params, None)
+    top, bottom, left, right = patch.box
+    part = unpack(patch.data, (bottom - top, right - left, 3))
+    if content.canvas is None:
+        return Content(params, Canvas(part))
+    return Content(params, content.canvas.painted(left, top, part))
+
+
+@dataclass(slots=True)
+class Gesture:
+    """One unit of undo. `key` is None once it was undone or redone: nothing joins it any more."""
+
+    key: Hashable | None
+    patches: list[Patch] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(p.nbytes for p in self.patches)
+
+    def before(self, now: Content) -> Content:
+        """The content before this gesture, which ended in `now`."""
+        for patch in reversed(self.patches):
+            now = patched(now, patch)
+        return now
+
+
+class History:
+    """The gestures that can be undone and redone, in at most `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._undo: deque[Gesture] = deque()
+        self._redo: deque[Gesture] = deque()
+        self.nbytes = 0
+        self.truncated = False
+
+    @property
+    def undoable(self) -> int:
+        """How many gestures can be undone."""
+        return len(self._undo)
+
+    @property
+    def redoable(self) -> int:
+        """How many gestures can be redone."""
+        return len(self._redo)
+
+    def record(self, before: Content, after: Content, key: Hashable | None) -> None:
+        """An edit turned `before` into `after`. Edits with the same `key` in a row are one gesture;
+        None is a gesture of its own."""
+        self._forget_redo()
+        if key is None or not self._undo or self._undo[-1].key != key:
+            self._undo.append(Gesture(key))
+        gesture = self._undo[-1]
+        self._add(gesture, way_back(before, after))
+        if len(gesture.patches) > MERGE:
+            self._merge(gesture, after)
+        self._trim()
+
+    def undo(self, now: Content) -> Content | None:
+        """The content before the newest gesture, or None where there is none."""
+        return self._swap(now, self._undo, self._redo)
+
+    def redo(self, now: Content) -> Content | None:
+        """The content after the gesture undone last, or None where there is none."""
+        return self._swap(now, self._redo, self._undo)
+
+    def _swap(self, now: Content, source: deque[Gesture], to: deque[Gesture]) -> Content | None:
+        if not source:
+            return None
+        gesture = source.pop()
+        self.nbytes -= gesture.nbytes
+        then = gesture.before(now)
+        to.append(Gesture(None))
+        self._add(to[-1], way_back(now, then))
+        self._trim()
+        return then
+
+    def _add(self, gesture: Gesture, patch: Patch) -> None:
+        gesture.patches.append(patch)
+        self.nbytes += patch.nbytes
+
+    def _merge(self, gesture: Gesture, after: Content) -> None:
+        patch = way_back(gesture.before(after), after)
+        self.nbytes += patch.nbytes - gesture.nbytes
+        gesture.patches = [patch]
+
+    def _forget_redo(self) -> None:
+        self.nbytes -= sum(g.nbytes for g in self._redo)
+        self._redo.clear()
+
+    def _trim(self) -> None:
+        while self.nbytes > self._limit:
+            self.truncated = True
+            oldest = self._undo if self._undo else self._redo
+            self.nbytes -= oldest.popleft().nbytes

@@ -1,0 +1,295 @@
+"""The writing half of a connection: replies first, then a picture if there is a credit for it.
+
+Role: a session's viewer and the only task that sends. Waits for a credit, *then* takes the newest
+picture, *then* has it encoded, then sends: whatever is sent was the newest when it could be.
+
+Invariants:
+- Replies wait in a bounded queue; who doesn't read them is closed as too slow, and a send that
+  takes longer than the limit as well.
+- At most one picture is being encoded; replies go out meanwhile.
+- State and canvas are snapshots: told as they are when there is time for them, not once an edit.
+
+It does not know: what the client says, how a socket works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from streaming.codecs import Encoding
+from streaming.delivery import Delivery
+from streaming.errors import JobFailed, TooSlow
+from streaming.hosting import Hosted
+from streaming.hub import Hub
+from streaming.messages import Failed
+from streaming.observe import PictureSent
+from streaming.outbox import Credits, Latest
+from streaming.protocol import (
+    CanvasState,
+    Demand,
+    DrainingNotice,
+    Ended,
+    Error,
+    Hello,
+    PictureFrame,
+    ServerMessage,
+    Status,
+    encode_canvas_state,
+    encode_picture,
+    encode_text,
+    error_message,
+)
+from streaming.transport import Transport
+
+
+class Leave(Exception):
+    """The connection ends in order: with this WebSocket close code, for this reason."""
+
+    def __init__(self, close: int, reason: str) -> None:
+        super().__init__(reason)
+        self.close = close
+        self.reason = reason
+
+
+class Writer:
+    """A `Viewer`. Its other methods are called by the reader of the same connection."""
+
+    def __init__(self, transport: Transport, hub: Hub) -> None:
+        self._transport = transport
+        self._hub = hub
+        self._wake = asyncio.Event()
+        self._replies: deque[str | bytes] = deque()
+        self._fate: Exception | None = None
+        self._hosted: Hosted | None = None
+        self._hello = Hello(1)
+        self._credits = Credits(1)
+        self._latest: Latest[Delivery] = Latest()
+        self._chosen: tuple[Delivery, int, float, asyncio.Future[Encoding]] | None = None
+        self._newest = (-1, 0, 0)
+        self._last_sent: float | None = None
+        self._dirty = False
+        self._sharing = False
+        self._shared = -1e9
+        self._timer: asyncio.TimerHandle | None = None
+        self.watching = False
+        self.previews = False
+
+    # --- what the reader says -------------------------------------------------------------------
+
+    def greet(self, hello: Hello) -> None:
+        """How this client wants its pictures."""
+        self._hello = hello
+        self._credits = Credits(hello.credits)
+        self.watching, self.previews = hello.pictures, hello.previews
+
+    def show(self, hosted: Hosted) -> None:
+        """The session is this one: its canvas and newest picture go out."""
+        self._hosted = hosted
+        self._send_canvas(None)
+        self._catch_up()
+
+    def demand(self, demand: Demand) -> None:
+        """What the client wants from now on."""
+        self.watching, self.previews = demand.pictures, demand.previews
+        if self._hosted is not None:
+            self._catch_up()
+            self._hosted.update()
+
+    def ack(self, sequence: int) -> None:
+        """A picture was shown; raises `BadMessage` for one that was never sent."""
+        self._credits.ack(sequence)
+        self._wake.set()
+        if self._hosted is not None:
+            self._hosted.update()
+
+    def reply(self, message: ServerMessage) -> None:
+        """Queue a control message."""
+        self._queue(encode_text(message))
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        self.watching = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._hosted = None
+        self._latest.take()
+        self._replies.clear()
+
+    # --- what the session says (a `Viewer`) -----------------------------------------------------
+
+    @property
+    def room(self) -> bool:
+        """A credit is free that no waiting picture will use."""
+        return self._credits.free > len(self._latest)
+
+    def offer(self, delivery: Delivery) -> bool:
+        """Take a newer picture, in place of one that wasn't sent yet."""
+        if not self.watching or not (self.previews or delivery.output.final):
+            return False
+        self._newest = delivery.order
+        if self._latest.put(delivery) is not None:
+            self._hub.observer.dropped("replaced")
+        self._wake.set()
+        return True
+
+    def changed(self) -> None:
+        """Tell the session's state when there is time."""
+        self._dirty = True
+        self._wake.set()
+
+    def failed(self, failed: Failed) -> None:
+        """Tell that a job failed."""
+        code, text = failed.code, failed.message
+        self.reply(Error(code, text, "", failed.retryable, None, failed.revision))
+
+    def status(self, status: Status) -> None:
+        """Tell how the server is."""
+        self.reply(status)
+
+    def drain(self) -> None:
+        """Say where to come back, and leave."""
+        if self._hosted is not None:
+            session, retry = self._hosted.session, self._hub.limits.retry_seconds
+            self.reply(DrainingNotice(session.id, session.secret, retry))
+        self._end(Leave(1012, "draining"))
+
+    def end(self) -> None:
+        """Say that the session is over, and leave."""
+        self.reply(Ended())
+        self._end(Leave(1000, "ended"))
+
+    # --- writing --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Send what there is, for ever; raises `Disconnected`, `TooSlow` or `Leave`."""
+        while True:
+            self._wake.clear()
+            await self._flush()
+            if self._fate is not None:
+                raise self._fate
+            self._share_state()
+            await self._advance()
+            await self._wake.wait()
+
+    async def _flush(self) -> None:
+        while self._replies and not isinstance(self._fate, TooSlow):
+            await self._send(self._replies.popleft())
+
+    async def _advance(self) -> None:
+        """Choose a picture if one may be sent, and send the chosen one if it is encoded."""
+        if self._chosen is None:
+            self._choose()
+        if self._chosen is not None and self._chosen[3].done():
+            chosen, self._chosen = self._chosen, None
+            self._wake.set()
+            await self._send_picture(*chosen)
+
+    def _choose(self) -> None:
+        if self._credits.free <= 0 or self._hosted is None:
+            return
+        delivery = self._latest.take()
+        if delivery is None:
+            return
+        sequence, taken = self._credits.take(), self._hub.clock()
+        hello = self._hello
+        encoding = delivery.encoding(self._hub.encoder, hello.format, hello.quality)
+        self._chosen = (delivery, sequence, taken, encoding)
+        if not encoding.done():
+            encoding.add_done_callback(lambda _: self._wake.set())
+        self._hosted.update()
+
+    async def _send_picture(
+        self, delivery: Delivery, sequence: int, taken: float, future: asyncio.Future[Encoding]
+    ) -> None:
+        try:
+            encoding = future.result()
+        except JobFailed as error:
+            self._credits.untake()
+            self.reply(error_message(error))
+            return
+        sent = self._hub.clock()
+        frame = delivery.frame(encoding, sequence, taken, sent)
+        await self._send(encode_picture(frame))
+        if self._hosted is not None:
+            self._observe(self._hosted, delivery, frame, sent)
+            self._hosted.sent(delivery)
+
+    def _observe(
+        self, hosted: Hosted, delivery: Delivery, frame: PictureFrame, sent: float
+    ) -> None:
+        last, self._last_sent = self._last_sent, sent
+        if delivery.replay:
+            return
+        interval = None if last is None else (sent - last) * 1000
+        self._hub.observer.picture_sent(
+            PictureSent(
+                hosted.session.id, frame.revision, hosted.pictures == 0, frame.final,
+                frame.sent - frame.received, interval, len(frame.data), frame.times,
+            )
+        )  # fmt: skip
+
+    async def _send(self, data: str | bytes) -> None:
+        try:
+            async with asyncio.timeout(self._hub.limits.send_seconds):
+                await self._transport.send(data)
+        except TimeoutError:
+            raise TooSlow("the client doesn't read what it is sent") from None
+
+    # --- snapshots ------------------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        """Offer the newest final picture to a client that hasn't had it."""
+        assert self._hosted is not None
+        final = self._hosted.newest_final()
+        if final is not None and final.order > self._newest:
+            self.offer(final)
+
+    def _share_state(self) -> None:
+        """Tell the state if it changed, the last was sent, and some time went by."""
+        if not self._dirty or self._sharing or self._hosted is None:
+            return
+        loop, limits = asyncio.get_running_loop(), self._hub.limits
+        due = self._shared + limits.state_seconds
+        if loop.time() < due:
+            if self._timer is None:
+                self._timer = loop.call_at(due, self._due)
+            return
+        self._dirty, self._shared = False, loop.time()
+        self._send_canvas(encode_text(self._hosted.session.state()))
+
+    def _due(self) -> None:
+        self._timer = None
+        self._wake.set()
+
+    def _send_canvas(self, state: str | None) -> None:
+        """Queue `state` and the canvas as it is now, together, when that is encoded."""
+        assert self._hosted is not None
+        revision, picture = self._hosted.session.revision, self._hosted.canvas_picture()
+        if picture is None:
+            self._queue(state)
+            return
+
+        def encoded(future: asyncio.Future[Encoding]) -> None:
+            self._sharing = False
+            if not future.cancelled() and future.exception() is None and self._hosted:
+                canvas = future.result()
+                self._queue(state)
+                self._queue(encode_canvas_state(CanvasState(revision, canvas.format, canvas.data)))
+
+        self._sharing = True
+        picture.add_done_callback(encoded)
+
+    def _queue(self, data: str | bytes | None) -> None:
+        if data is None or self._fate is not None:
+            return
+        self._replies.append(data)
+        if len(self._replies) > self._hub.limits.reply_queue:
+            self._replies.clear()
+            self._end(TooSlow("the client doesn't read its replies"))
+        self._wake.set()
+
+    def _end(self, fate: Exception) -> None:
+        if self._fate is None:
+            self._fate = fate
+        self._wake.set()

@@ -82,8 +82,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 def address_of(listener: socket.socket, settings: Settings) -> str:
     """Where a browser on this machine finds the page."""
-    if settings.public_url:
-        return settings.public_url
     port = listener.getsockname()[1]
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(
         settings.host, settings.host

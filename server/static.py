@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -35,7 +36,12 @@ Then load this page again.</p>
 
 
 class _Files(StaticFiles):
-    """Files with their cache headers."""
+    """Files with their cache headers; none where nothing was built."""
+
+    async def check_config(self) -> None:
+        if self.directory is None or not Path(self.directory).is_dir():
+            raise HTTPException(404)
+        await super().check_config()
 
     def file_response(
         self,

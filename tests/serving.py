@@ -61,6 +61,14 @@ class Served:
         """GET `path`."""
         return httpx.get(self.address + path, timeout=SECONDS, **options)  # type: ignore[arg-type]
 
+    def post(self, path: str, **options: object) -> httpx.Response:
+        """POST to `path`."""
+        return httpx.post(self.address + path, timeout=SECONDS, **options)  # type: ignore[arg-type]
+
+    def delete(self, path: str, **options: object) -> httpx.Response:
+        """DELETE `path`."""
+        return httpx.delete(self.address + path, timeout=SECONDS, **options)  # type: ignore[arg-type]
+
     def wait_ready(self, seconds: float = SECONDS) -> None:
         """Wait until /readyz says 200; raises `TimeoutError` with its last answer."""
         deadline = time.monotonic() + seconds

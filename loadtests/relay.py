@@ -34,7 +34,10 @@ class Line:
             for end in (client, server):
                 end.setblocking(False)
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(server, target)
+            try:
+                await loop.sock_connect(server, target)
+            except OSError:
+                return
             tasks = [
                 asyncio.create_task(self._up(client, server)),
                 asyncio.create_task(self._down(server, client)),

@@ -1,6 +1,6 @@
 """The server under test: a real process on loopback, started and ended here.
 
-Role: starts `python -m server.cli serve` (or, for a planted fault, `loadtests.faults` around it),
+Role: starts `python -m server serve` (or, for a planted fault, `loadtests.faults` around it),
 waits until it is ready, asks its HTTP routes, reads its memory, and ends it.
 
 Invariants: whatever happens, the process is gone afterwards; its output lies in a log file that an
@@ -42,7 +42,7 @@ class Subject:
 
     def command(self, port: int) -> list[str]:
         """The command line that serves it at `port`."""
-        launcher = ["loadtests.faults", self.fault] if self.fault else ["server.cli"]
+        launcher = ["loadtests.faults", self.fault] if self.fault else ["server"]
         options = [part for option in self.options for part in ("--model-option", option)]
         return [
             sys.executable, "-m", *launcher, "serve", "--port", str(port),

@@ -21,8 +21,8 @@ from loadtests.users import User
 CONNECTIONS = 1000
 BEFORE = 50
 AT_ONCE = 20
-SETTLE = 1.0
-"""Seconds after the last answer, in which the server may tidy up."""
+SETTLE = 4.0
+"""Seconds after the last answer: a session is idle when nobody has worked on it for so long."""
 
 
 async def idle_session(plan: Plan) -> list[Metric]:

@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from models.base import ModelError
 from server.generate import Generate
@@ -96,16 +96,20 @@ def make_routes(house: House) -> list[BaseRoute]:
     async def describe(request: Request) -> Response:
         return answer(openapi)
 
+    version_1 = [
+        WebSocketRoute(PATH.removeprefix("/v1"), SessionSocket(house.hub, house.gate)),
+        Route("/models", routes.models),
+        Route("/sessions", routes.open_session, methods=["POST"]),
+        Route("/sessions/{session}", routes.end_session, methods=["DELETE"]),
+        Route("/generate", Generate(house).handle, methods=["POST"]),
+    ]
     return [
-        WebSocketRoute(PATH, SessionSocket(house.hub, house.gate)),
         Route("/healthz", routes.healthz),
         Route("/readyz", routes.readyz),
         Route("/metrics", routes.metrics),
         Route("/openapi.json", describe),
-        Route("/v1/models", routes.models),
-        Route("/v1/sessions", routes.open_session, methods=["POST"]),
-        Route("/v1/sessions/{session}", routes.end_session, methods=["DELETE"]),
-        Route("/v1/generate", Generate(house).handle, methods=["POST"]),
+        # Apart, so that a wrong method here is told as such and not looked for among the files.
+        Mount("/v1", routes=version_1),
         *page_routes(),
     ]
 

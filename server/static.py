@@ -39,9 +39,10 @@ class _Files(StaticFiles):
     """Files with their cache headers; none where nothing was built."""
 
     async def check_config(self) -> None:
-        if self.directory is None or not Path(self.directory).is_dir():
-            raise HTTPException(404)
-        await super().check_config()
+        try:
+            await super().check_config()
+        except RuntimeError:  # the folder isn't there
+            raise HTTPException(404) from None
 
     def file_response(
         self,

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
-from streaming.connection import serve
 
 from server.security import Gate, bearer
+from streaming.connection import serve
 from streaming.hub import Hub
 from streaming.transport import Disconnected
 

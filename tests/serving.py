@@ -80,13 +80,13 @@ class Served:
                 raise TimeoutError(f"not ready: {answer.text}")
             time.sleep(0.02)
 
-    def wait_log(self, text: str, seconds: float = SECONDS) -> str:
-        """Wait for a log line that contains `text`, and return it."""
+    def wait_log(self, text: str, seconds: float = SECONDS, times: int = 1) -> str:
+        """Wait until `times` log lines contain `text`; the newest of them."""
         deadline = time.monotonic() + seconds
         while True:
-            for line in list(self.lines):
-                if text in line:
-                    return line
+            found = [line for line in list(self.lines) if text in line]
+            if len(found) >= times:
+                return found[-1]
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {text!r} in the log:\n" + "\n".join(self.lines))
             time.sleep(0.01)

@@ -43,7 +43,7 @@ from models.base import (
 CANVAS = 256
 CELLS = 16
 """A canvas is averaged into CELLS × CELLS colours; each becomes a block of the picture."""
-LEVELS = 4
+LEVELS = 3
 """Amplitudes of the pattern that stands for noise: the last step shows the faintest."""
 JITTER = 64
 """A seed moves the pattern by up to so many pixels each way."""

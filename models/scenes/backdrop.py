@@ -73,7 +73,8 @@ def paint_cloud(board: Board, x: float, y: float, width: float) -> None:
     shape, puffy = np.zeros_like(gx), np.zeros_like(gx)
     for dx, r in zip(place, radii, strict=True):
         cx, cy = x + dx * width, y - r * 0.55
-        shape = np.maximum(shape, np.clip((r - np.hypot(gx - cx, gy - cy)) * board.size + 0.5, 0, 1))
+        edge = (r - np.hypot(gx - cx, gy - cy)) * board.size
+        shape = np.maximum(shape, np.clip(edge + 0.5, 0, 1))
         lit = np.hypot(gx - cx - side * r * 0.22, gy - cy + r * 0.25)
         puffy = np.maximum(puffy, np.clip((r * 0.95 - lit) / (r * 0.35), 0, 1))
     rise = np.clip((y - gy) / max(1e-3, float(radii.max()) * 1.3), 0, 1)
@@ -85,7 +86,7 @@ def paint_cloud(board: Board, x: float, y: float, width: float) -> None:
 
 def _cloud_colours(board: Board) -> tuple[Array, Array]:
     light = board.light
-    top, middle, low = SKY[light.time]
+    top, middle, _ = SKY[light.time]
     dark = {
         "dawn": mix(middle, (0.70, 0.60, 0.75), 0.5),
         "day": rgb((0.72, 0.80, 0.90)),
@@ -132,7 +133,7 @@ def _facets(board: Board, top: Array, down: Array) -> Array:
     slope = np.gradient(smooth) * size * -side
     bend = 0.28 * np.sin(down * 34) * 0.06 - 0.22 * down * side
     column = np.clip(((board.x + bend) * size).astype(np.int64), 0, size - 1)
-    return np.clip(0.5 - slope[column] * 1.1, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(0.5 - slope[column] * 1.1, 0.0, 1.0), np.float32)
 
 
 def paint_hill(board: Board, top: Array, material: str, distance: float) -> None:
@@ -173,7 +174,7 @@ def _glitter(board: Board, wave: Array, depth: Array) -> Array:
         return np.zeros((board.size, board.size, 1), np.float32)
     lane = np.exp(-(((board.x - light.sun_x) / (0.025 + 0.12 * depth)) ** 2))
     spark = lane * (0.30 + 0.7 * (wave > 0.35))
-    return (spark[..., None] * rgb(DISC[light.time]) * 0.55).astype(np.float32)
+    return np.asarray(spark[..., None] * rgb(DISC[light.time]) * 0.55, np.float32)
 
 
 def paint_fog(board: Board, horizon: float) -> None:

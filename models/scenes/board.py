@@ -62,7 +62,7 @@ class Board:
 
     def below(self, line: Array) -> Array:
         """Soft mask (size, size) of what lies below a line of heights (size,)."""
-        return np.clip((self.y - line[None]) * self.size + 0.5, 0, 1)
+        return np.asarray(np.clip((self.y - line[None]) * self.size + 0.5, 0, 1))
 
     def window(self, left: float, upper: float, right: float, lower: float) -> Window:
         """The part of the arrays that a box covers, cut to the picture."""
@@ -90,7 +90,7 @@ class Board:
         return (flat / 255.0).astype(np.float32)
 
     def _fine(self, shape: Points) -> NDArray[np.int32]:
-        return np.round(np.asarray(shape) * self.size * 2**FINE).astype(np.int32)
+        return _fixed_point(shape, self.size)
 
     @contextmanager
     def brush(self) -> Iterator[Brush]:
@@ -108,15 +108,17 @@ class Brush:
     size: int
 
     def fill(self, shape: Points, colour: Array) -> None:
-        points = np.round(np.asarray(shape) * self.size * 2**FINE).astype(np.int32)
+        points = _fixed_point(shape, self.size)
         cv2.fillPoly(self.pixels, [points], _bytes(colour), cv2.LINE_AA, FINE)
 
     def disc(self, x: float, y: float, radius: float, colour: Array) -> None:
         scale = self.size * 2**FINE
         centre = (int(x * scale), int(y * scale))
-        cv2.circle(
-            self.pixels, centre, int(radius * scale), _bytes(colour), -1, cv2.LINE_AA, FINE
-        )
+        cv2.circle(self.pixels, centre, int(radius * scale), _bytes(colour), -1, cv2.LINE_AA, FINE)
+
+
+def _fixed_point(shape: Points, size: int) -> NDArray[np.int32]:
+    return np.asarray(np.round(np.asarray(shape) * size * 2**FINE), np.int32)
 
 
 def _bytes(colour: Array) -> tuple[int, ...]:

@@ -140,7 +140,8 @@ def _lake(board: Board, horizon: float) -> None:
     down = min(across * float(rng.uniform(0.22, 0.4)), y - horizon - 0.02)
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     wobble = 1 + 0.12 * np.sin(turn * 3 + rng.uniform(0, 6)) + 0.06 * np.sin(turn * 5)
-    shape = list(zip(x + across * wobble * np.cos(turn), y + down * wobble * np.sin(turn), strict=True))
+    edge_x, edge_y = x + across * wobble * np.cos(turn), y + down * wobble * np.sin(turn)
+    shape = list(zip(edge_x, edge_y, strict=True))
     backdrop.paint_water(board, board.mask([shape]), y - down * 1.05)
 
 

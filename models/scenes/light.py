@@ -8,11 +8,12 @@ that a network can learn it from a canvas and a caption. Knows no geometry.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # float32, or float64 on its way there
 Triple = tuple[float, float, float]
 
 SKY: dict[str, tuple[Triple, Triple, Triple]] = {  # top, middle, horizon

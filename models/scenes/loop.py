@@ -76,16 +76,20 @@ class Loop:
         """Train until the plan is done; answers this sitting's losses."""
         losses: list[float] = []
         told = saved = tick = time.monotonic()
-        while self.progress < 1.0 and len(losses) != self.plan.stop_after:
-            losses.append(self._advance(loss_of))
-            now = time.monotonic()
-            self.elapsed, tick = self.elapsed + now - tick, now
-            if now - told > 15:
-                told = now
-                self._tell()
-            if now - saved > self.plan.save_seconds:
-                saved = now
-                self.save()
+        try:
+            while self.progress < 1.0 and len(losses) != self.plan.stop_after:
+                losses.append(self._advance(loss_of))
+                now = time.monotonic()
+                self.elapsed, tick = self.elapsed + now - tick, now
+                if now - told > 15:
+                    told = now
+                    self._tell()
+                if now - saved > self.plan.save_seconds:
+                    saved = now
+                    self.save()
+        except KeyboardInterrupt:
+            self.save()
+            raise SystemExit("interrupted; the same command goes on from here") from None
         self.save()
         self._tell()
         return losses
@@ -97,7 +101,7 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss = loss_of(self.step, chance)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -44,10 +44,8 @@ def draw_round_tree(board: Board, brush: Brush, x: float, y: float, h: float, fa
     """Trunk and a crown of puffs in three tones."""
     rng, light = board.rng, board.light
     trunk = light.lit("trunk", 0.5 if light.side < 0 else 0.35, far)
-    brush.fill(
-        [(x - h * 0.055, y), (x + h * 0.055, y), (x + h * 0.03, y - h * 0.5), (x - h * 0.03, y - h * 0.5)],
-        trunk,
-    )  # fmt: skip
+    foot, neck, fork = h * 0.055, h * 0.03, y - h * 0.5
+    brush.fill([(x - foot, y), (x + foot, y), (x + neck, fork), (x - neck, fork)], trunk)
     spread = h * rng.uniform(0.26, 0.36)
     puffs = [(0.0, -0.66, 0.30), (-0.62, -0.52, 0.20), (0.62, -0.52, 0.20), (-0.35, -0.78, 0.20),
              (0.38, -0.76, 0.20), (0.0, -0.48, 0.22)]  # fmt: skip
@@ -63,40 +61,30 @@ def draw_round_tree(board: Board, brush: Brush, x: float, y: float, h: float, fa
 
 def draw_house(board: Board, brush: Brush, x: float, y: float, w: float, far: float) -> None:
     """A gabled house of width `w` seen from a corner: front, long side, roof, lit windows."""
-    light, side = board.light, board.light.side
-    wall_h, roof_h, front = w * 0.42, w * 0.38, w * 0.42
+    light = board.light
     turn = 1 if board.rng.random() < 0.5 else -1
-    left, ridge_x = x - turn * w / 2, x - turn * w / 2 + turn * front / 2
-    end = left + turn * w
-    wall = light.base("wall")
-    lit_front = 0.95 if turn == -side else 0.35
-    brush.fill(
-        [(left, y), (left + turn * front, y), (left + turn * front, y - wall_h), (ridge_x, y - wall_h - roof_h), (left, y - wall_h)],
-        light.lit(wall, lit_front, far),
-    )  # fmt: skip
-    brush.fill(
-        [(left + turn * front, y), (end, y), (end, y - wall_h), (left + turn * front, y - wall_h)],
-        light.lit(wall, 1.2 - lit_front, far),
-    )
+    left = x - turn * w / 2
+
+    def at(*places: tuple[float, float]) -> Points:
+        """Places in house widths: along from the front corner, up from the foot."""
+        return [(left + turn * w * along, y - w * up) for along, up in places]
+
+    front_lit = 0.95 if turn == -light.side else 0.35
     roof = light.base("snow") if light.season == "winter" else light.base("roof")
-    over = turn * w * 0.04
-    chimney = [(end - turn * w * 0.2, y - wall_h - roof_h * 0.6), (end - turn * w * 0.1, y - wall_h - roof_h * 0.6),
-               (end - turn * w * 0.1, y - wall_h - roof_h * 1.25), (end - turn * w * 0.2, y - wall_h - roof_h * 1.25)]  # fmt: skip
+    gable = at((0, 0), (0.42, 0), (0.42, 0.42), (0.21, 0.80), (0, 0.42))
+    brush.fill(gable, light.lit("wall", front_lit, far))
+    brush.fill(
+        at((0.42, 0), (1, 0), (1, 0.42), (0.42, 0.42)), light.lit("wall", 1.2 - front_lit, far)
+    )
+    chimney = at((0.8, 0.65), (0.9, 0.65), (0.9, 0.9), (0.8, 0.9))
     brush.fill(chimney, light.lit("roof", 0.4, far))
-    brush.fill(
-        [(ridge_x, y - wall_h - roof_h * 1.06), (end - over * 2, y - wall_h - roof_h * 1.06), (end + over, y - wall_h + w * 0.03), (left + turn * front + over, y - wall_h + w * 0.03)],
-        light.lit(roof, 0.75, far),
-    )  # fmt: skip
-    brush.fill(
-        [(ridge_x, y - wall_h - roof_h * 1.1), (left - over, y - wall_h + w * 0.03), (left - over, y - wall_h - w * 0.03), (ridge_x, y - wall_h - roof_h * 1.24)],
-        light.lit(roof, 0.4, far),
-    )  # fmt: skip
+    slope = at((0.21, 0.823), (0.92, 0.823), (1.04, 0.39), (0.46, 0.39))
+    brush.fill(slope, light.lit(roof, 0.75, far))
+    edge = at((0.21, 0.84), (-0.04, 0.39), (-0.04, 0.45), (0.21, 0.89))
+    brush.fill(edge, light.lit(roof, 0.4, far))
     _openings(board, brush, (left, y, turn, w), far)
-    board.mark([(left, y), (end, y), (end, y - wall_h), (left, y - wall_h)], "house")
-    board.mark(
-        [(left - over, y - wall_h), (end + over, y - wall_h), (end - turn * w * 0.08, y - wall_h - roof_h), (ridge_x, y - wall_h - roof_h * 1.1)],
-        "house",
-    )  # fmt: skip
+    board.mark(at((0, 0), (1, 0), (1, 0.42), (0, 0.42)), "house")
+    board.mark(at((-0.04, 0.42), (1.04, 0.42), (0.92, 0.80), (0.21, 0.84)), "house")
 
 
 def _openings(
@@ -106,7 +94,9 @@ def _openings(
     left, y, turn, w = house
     light = board.light
     shining = light.time in ("night", "sunset")
-    glass = mix((1.0, 0.82, 0.36), light.haze, far * 0.4) if shining else light.lit("window", 0.8, far)
+    glass = light.lit("window", 0.8, far)
+    if shining:
+        glass = mix((1.0, 0.82, 0.36), light.haze, far * 0.4)
     door = light.lit("trunk", 0.7, far)
     _pane(brush, left + turn * w * 0.13, y - w * 0.12, w * 0.075, w * 0.12, door)
     for place, up in ((0.30, 0.24), (0.56, 0.22), (0.72, 0.22), (0.88, 0.22)):
@@ -138,18 +128,22 @@ def draw_path(board: Board, start: float, end: tuple[float, float], bend: float)
     y = 1.02 + (end[1] - 1.02) * (1 - (1 - t) ** 1.6)
     x = start + (end[0] - start) * t + bend * np.sin(t * np.pi * 2) * (1 - t)
     half = 0.075 * (1 - t) ** 1.5 + 0.004
-    edge = [*zip(x - half, y, strict=True), *zip((x + half)[::-1], y[::-1], strict=True)]
-    core = [*zip(x - half * 0.55, y, strict=True), *zip((x + half * 0.7)[::-1], y[::-1], strict=True)]
+    edge, core = _ribbon(x - half, x + half, y), _ribbon(x - half * 0.55, x + half * 0.7, y)
     light = board.light
     board.lay(board.mask([edge]), light.lit("path", 0.35, 0.08), "path")
     board.lay(board.mask([core]), light.lit("path", 0.85, 0.08))
+
+
+def _ribbon(left: Array, right: Array, y: Array) -> Points:
+    return [*zip(left, y, strict=True), *zip(right[::-1], y[::-1], strict=True)]
 
 
 def draw_flowers(board: Board, brush: Brush, x: float, y: float, width: float) -> None:
     """A patch of blossoms on stems, larger towards the viewer."""
     rng, light = board.rng, board.light
     hues = [(0.95, 0.35, 0.55), (1.0, 0.82, 0.25), (0.97, 0.95, 0.95), (0.72, 0.42, 0.85)]
-    hues = hues if light.season != "autumn" else [(0.90, 0.40, 0.20), (0.95, 0.75, 0.25), (0.75, 0.25, 0.35)]
+    if light.season == "autumn":
+        hues = [(0.90, 0.40, 0.20), (0.95, 0.75, 0.25), (0.75, 0.25, 0.35)]
     down = width * 0.32
     board.mark(oval(x, y, width, down), "flower")
     spots = [(px, py) for py in np.arange(-1, 1.01, 0.24) for px in np.arange(-1, 1.01, 0.14)]

@@ -1,0 +1,182 @@
+"""A UNet latent diffusion checkpoint, opened: its networks and what they do to tensors.
+
+Role: everything of the UNet family that touches weights: components through `from_pretrained`
+(never a pipeline), text and canvas encoding, one network call, decoding, and the choice of the
+faster number format. Invariants: inputs and results are fp32 on the CPU's side of the seam
+whatever format the networks run in; no state of any person is kept here. Knows nothing of
+requests, sessions or step arithmetic.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.base import Progress
+from models.sigmas import Schedule, schedule_of
+
+TIMED_CALLS = 3
+
+
+@dataclass
+class Checkpoint:
+    """The parts of one folder. `size` is the picture's edge in pixels, `factor` pixels a latent."""
+
+    unet: Any
+    vae: Any
+    text: Any
+    tokenizer: Any
+    schedule: Schedule
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether the network sees the canvas's latents beside the noisy ones."""
+        return int(self.unet.config.in_channels) == 2 * self.channels
+
+    @property
+    def channels(self) -> int:
+        return int(self.unet.config.out_channels)
+
+    @property
+    def factor(self) -> int:
+        tiny = self.vae.config.get("encoder_block_out_channels")
+        return int(2 ** (len(tiny or self.vae.config.block_out_channels) - 1))
+
+    @property
+    def size(self) -> int:
+        return int(self.unet.config.sample_size) * self.factor
+
+    def to(self, dtype: torch.dtype) -> None:
+        """Run the networks in `dtype` from now on."""
+        self.dtype = dtype
+        for part in (self.unet, self.vae, self.text):
+            part.to(device=self.device, dtype=dtype)
+        for part in (self.unet, self.vae):
+            part.to(memory_format=torch.channels_last)
+
+    def encode_words(self, prompts: list[str]) -> Tensor:
+        """Embeddings (n, tokens, width)."""
+        tokens = self.tokenizer(
+            prompts,
+            padding="max_length",
+            truncation=True,
+            max_length=self.tokenizer.model_max_length,
+            return_tensors="pt",
+        ).input_ids
+        words: Tensor = self.text(tokens.to(self.device))[0]
+        return words
+
+    def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """Normalised latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
+        values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
+        encoded = self.vae.encode((values.float() / 127.5 - 1).to(self.dtype))
+        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+        config = self.vae.config
+        shift = float(config.get("shift_factor") or 0.0)
+        normal: Tensor = (latents.float() - shift) * float(config.scaling_factor)
+        return normal
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents."""
+        config = self.vae.config
+        raw = latents / config.scaling_factor + (config.get("shift_factor") or 0.0)
+        pictures: Tensor = self.vae.decode(_packed(raw.to(self.dtype))).sample
+        return pictures.float()
+
+    def predict(
+        self, latents: Tensor, canvas: Tensor | None, times: Tensor, words: Tensor
+    ) -> Tensor:
+        """The network's output (n, c, h, w) fp32; `times` (n,) one a row."""
+        both = latents if canvas is None else torch.cat([latents, canvas], 1)
+        result: Tensor = self.unet(_packed(both.to(self.dtype)), times, words).sample
+        return result.float()
+
+
+def _packed(values: Tensor) -> Tensor:
+    return values.contiguous(memory_format=torch.channels_last)
+
+
+def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Checkpoint:
+    """Open a diffusers folder or hub id, component by component, in fp32."""
+    index = _index(folder)
+    parts: dict[str, Any] = {}
+    for count, name in enumerate(("tokenizer", "text_encoder", "unet", "vae", "scheduler")):
+        progress(f"loading {name}", count / 5)
+        library, kind = index[name]
+        parts[name] = _open_part(folder, name, library, kind)
+    for name in ("text_encoder", "unet", "vae"):
+        parts[name].eval().requires_grad_(False)
+    schedule = schedule_of(parts["scheduler"])
+    checkpoint = Checkpoint(
+        parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"], schedule, device
+    )
+    checkpoint.to(torch.float32)
+    return checkpoint
+
+
+def _index(folder: str) -> dict[str, Any]:
+    path = Path(folder) / "model_index.json"
+    if not path.exists():
+        from huggingface_hub import hf_hub_download  # only ids of a hub need it
+
+        path = Path(hf_hub_download(folder, "model_index.json"))
+    index: dict[str, Any] = json.loads(path.read_text())
+    return index
+
+
+def _open_part(folder: str, name: str, library: str, kind: str) -> Any:
+    if library not in ("diffusers", "transformers"):
+        raise ValueError(f"{folder}: {name} comes from {library}, which isn't opened here")
+    part = getattr(import_module(library), kind)
+    weightless = {} if name in ("tokenizer", "scheduler") else _in_fp32(library)
+    return part.from_pretrained(folder, subfolder=name, **weightless)
+
+
+def _in_fp32(library: str) -> dict[str, torch.dtype]:
+    return {"torch_dtype" if library == "diffusers" else "dtype": torch.float32}
+
+
+def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
+    """Set the number format: the named one, or with `auto` what is fastest here.
+
+    On a CPU bf16 is a few times faster than fp32 with AMX and many times slower without, so both
+    are timed; a GPU gets fp16 (bf16 where the GPU has it).
+    """
+    named = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if wanted != "auto":
+        if wanted not in named:
+            raise ValueError(f"dtype {wanted}: there are auto, {', '.join(named)}")
+        checkpoint.to(named[wanted])
+    elif checkpoint.device.type == "cpu":
+        times = {dtype: _time_call(checkpoint, dtype) for dtype in (torch.bfloat16, torch.float32)}
+        checkpoint.to(min(times, key=lambda dtype: times[dtype]))
+    else:
+        modern = checkpoint.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        checkpoint.to(torch.bfloat16 if modern else torch.float16)
+
+
+def _time_call(checkpoint: Checkpoint, dtype: torch.dtype) -> float:
+    """Seconds of the fastest of a few calls of network and decoder."""
+    checkpoint.to(dtype)
+    edge, channels = int(checkpoint.unet.config.sample_size), checkpoint.channels
+    latents = torch.zeros(1, channels, edge, edge, device=checkpoint.device)
+    canvas = latents if checkpoint.conditioned else None
+    words = checkpoint.encode_words([""])
+    spent = []
+    for _ in range(TIMED_CALLS):
+        began = time.perf_counter()
+        checkpoint.predict(latents, canvas, torch.ones(1, device=checkpoint.device), words)
+        checkpoint.decode(latents)
+        spent.append(time.perf_counter() - began)
+    return min(spent)

@@ -1,0 +1,159 @@
+"""The training: resumes as if it had never stopped, and learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.scenes.autoencoder import picture_loss, psnr, to_bytes, to_tensor, train_autoencoder
+from models.scenes.captions import caption
+from models.scenes.dataset import HELD_OUT, Dataset, held_out, open_dataset, prepare
+from models.scenes.flow import Latents, encode_all, prompt, sample, step_sigmas, train_painter
+from models.scenes.loop import Loop, Plan
+from models.scenes.nets import Shape, make_autoencoder, make_painter, make_tokenizer, tokenize
+from models.scenes.painter import paint_scene
+
+TINY = Shape(autoencoder=8, channels=(8, 8, 16), text=16, text_layers=1)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    scenes = [paint_scene(i, 64) for i in range(4)]
+    return Dataset(
+        np.stack([s.painting for s in scenes]),
+        np.stack([s.labels for s in scenes])[:, None],
+        [[s.caption] for s in scenes],
+        [s.words for s in scenes],
+    )
+
+
+def plan(folder: Path, **changes: object) -> Plan:
+    settings: dict[str, object] = {"rate": 2e-3, "steps": 4, "save_seconds": 1e9} | changes
+    return Plan(folder / "net.pt", **settings)  # type: ignore[arg-type]
+
+
+def train_tiny(data: Dataset, plan: Plan) -> Loop:
+    torch.manual_seed(0)
+    return train_autoencoder(make_autoencoder(TINY), data, plan, batch=3, crop=32)
+
+
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
+    data: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    whole = train_tiny(data, plan(tmp_path / "a"))
+    first = train_tiny(data, plan(tmp_path / "b", stop_after=2))
+    assert first.step == 2
+    second = train_tiny(data, plan(tmp_path / "b"))
+    assert second.step == whole.step == 4
+    pairs = zip(whole.average.parameters(), second.average.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_resuming_gives_the_same_losses(tmp_path: Path) -> None:
+    def run(folder: Path, **changes: object) -> list[float]:
+        torch.manual_seed(0)
+        net = torch.nn.Linear(4, 4)
+        loop = Loop(plan(folder, steps=6, **changes), net)
+
+        def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
+            return (net(torch.randn(8, 4, generator=chance)) - 1).square().mean()
+
+        return loop.run(loss_of)
+
+    whole = run(tmp_path / "whole")
+    parts = run(tmp_path / "parts", stop_after=3) + run(tmp_path / "parts")
+    assert len(whole) == 6
+    assert parts == whole
+    assert run(tmp_path / "parts") == []  # finished: nothing more to do
+
+
+def test_an_interrupt_saves_and_ends(tmp_path: Path) -> None:
+    net = torch.nn.Linear(1, 1)
+    loop = Loop(plan(tmp_path), net)
+
+    def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
+        if step == 2:
+            raise KeyboardInterrupt
+        return net(torch.ones(1, 1)).square().mean()  # type: ignore[no-any-return]
+
+    with pytest.raises(SystemExit, match="goes on"):
+        loop.run(loss_of)
+    assert Loop(plan(tmp_path), torch.nn.Linear(1, 1)).step == 2
+
+
+def test_the_painter_network_trains_and_samples(data: Dataset, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    vae = make_autoencoder(TINY).eval()
+    latents = encode_all(vae, data, tmp_path / "latents.pt")
+    assert latents.paintings.shape == (4, 4, 8, 8)
+    assert latents.canvases.shape == (4, 1, 4, 8, 8)
+    kept = encode_all(vae, data, tmp_path / "latents.pt")
+    assert torch.equal(kept.paintings, latents.paintings)
+    tokenizer = make_tokenizer(tmp_path / "tokenizer", ["sunset, winter", "day"] * 20)
+    painter = make_painter(TINY, len(tokenizer))
+    before = [p.detach().clone() for p in painter.parameters()]
+    loop = train_painter(painter, tokenizer, data, latents, plan(tmp_path, rate=1e-3), batch=2)
+    pairs = zip(before, painter.parameters(), strict=True)
+    assert sum(not torch.equal(a, b) for a, b in pairs) > len(before) * 0.9
+    assert np.isfinite(loop.smooth)
+    words = tokenize(tokenizer, ["day", "sunset"])
+    noise = torch.randn(2, 4, 8, 8)
+    result = sample(painter, latents.canvases[:2, 0].float(), words, noise, 2)
+    assert result.shape == noise.shape
+    assert torch.isfinite(result).all()
+
+
+def test_known_words_are_one_token_and_any_text_can_be_spelt(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(tmp_path, ["sunset, winter", "winter night"] * 20)
+    assert tokenizer.tokenize("Sunset WINTER") == ["sunset</w>", "winter</w>"]
+    strange = tokenize(tokenizer, ["żółw ☂ 東京 xyzzy", "", "word " * 200])
+    assert strange.shape == (3, 32)
+    inside = strange[0][1:10]
+    assert (inside != tokenizer.eos_token_id).all()
+
+
+def test_served_sigmas_go_from_one_to_nothing() -> None:
+    assert step_sigmas(1) == [1, 0]
+    assert step_sigmas(4) == [1, 0.75, 0.5, 0.25, 0]
+
+
+def test_prompts_are_at_times_empty_and_at_times_strange() -> None:
+    rng = np.random.default_rng(0)
+    texts = [prompt(rng, ["sunset, winter"]) for _ in range(300)]
+    assert 5 < texts.count("") < 60
+    strange = [text for text in texts if text not in ("", "sunset, winter")]
+    assert 30 < len(strange) < 110
+    assert all("sunset," in text.split() for text in strange)
+
+
+def test_prepare_paints_once_and_differs_from_held_out(tmp_path: Path) -> None:
+    made = prepare(tmp_path, 3, 32, 1, jobs=1)
+    stamp = (tmp_path / "paintings.npy").stat().st_mtime_ns
+    again = prepare(tmp_path, 3, 32, 1, jobs=1)
+    assert (tmp_path / "paintings.npy").stat().st_mtime_ns == stamp
+    assert np.array_equal(again.paintings, made.paintings)
+    assert np.array_equal(made.paintings[1], paint_scene(1, 32).painting)
+    assert len(open_dataset(tmp_path).captions[0]) == 4
+    assert np.array_equal(next(held_out(1, 32)).painting, paint_scene(HELD_OUT, 32).painting)
+
+
+def test_losses_and_conversions() -> None:
+    picture = paint_scene(1, 32).painting[None]
+    tensor = to_tensor(picture)
+    assert np.array_equal(to_bytes(tensor), picture)
+    assert float(picture_loss(tensor, tensor)) == 0
+    soft = torch.nn.functional.avg_pool2d(tensor, 3, 1, 1)
+    assert float(picture_loss(soft, tensor)) > 0.01
+    assert psnr(picture, picture) > 90
+    assert psnr(picture, 255 - picture) < 20
+
+
+def test_captions_without_words_are_plain() -> None:
+    text = caption(np.random.default_rng(3), {}, [])
+    assert isinstance(text, str)
+    latents = Latents(torch.zeros(2, 4, 1, 1), torch.zeros(2, 1, 4, 1, 1))
+    assert len(latents) == 2

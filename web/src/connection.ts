@@ -1,0 +1,374 @@
+/**
+ * One connection to one session, that heals by itself.
+ *
+ * Role: opens a session (HTTP first, for the address that the session lives at), says hello, keeps
+ * edits until they are accepted, comes back after a loss with backoff and jitter, obeys `draining`
+ * and `moved`, and knows the server's clock. Invariants: edit ids rise in the order of sending; an
+ * edit leaves the list of unaccepted ones only by an answer, or because its session is gone.
+ * It does not know canvases, pictures or controls: it hands messages to its listener.
+ */
+
+import {
+  decodeBinary, decodeText, PATH, VERSION,
+  type CanvasState, type ClientMessage, type ErrorMessage, type Hello, type PictureFrame,
+  type ServerMessage, type Welcome,
+} from './protocol';
+import { ServerClock } from './clock';
+
+export interface SocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onclose: ((event: CloseEvent) => void) | null;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+export interface Credentials {
+  url: string;
+  session: string;
+  secret: string;
+}
+
+/** What the world gives: injected, so that tests have no network and no waiting. */
+export interface World {
+  /** The page's own address, the base of the server's. */
+  base: string;
+  socket(url: string): SocketLike;
+  /** POST /v1/sessions: the credentials, or an HTTP status that isn't 201 (0: no answer at all). */
+  createSession(base: string, model: string | null, token: string | null): Promise<Credentials | number>;
+  now(): number;
+  random(): number;
+  later(run: () => void, ms: number): number;
+  cancel(timer: number): void;
+  remember(credentials: Credentials | null): void;
+}
+
+export type Trouble = 'lost' | 'busy' | 'draining' | 'unauthorized' | 'failed';
+
+export interface Listener {
+  /** `fresh`: the server knows nothing of this page's drawing. */
+  welcome(message: Welcome, fresh: boolean): void;
+  accepted(id: number, revision: number): void;
+  message(message: ServerMessage): void;
+  picture(frame: PictureFrame, arrived: number): void;
+  canvas(canvas: CanvasState): void;
+  /** No line now; the next try is in `seconds` (null: only after somebody does something). */
+  down(trouble: Trouble, message: string, seconds: number | null): void;
+}
+
+interface Unaccepted {
+  id: number;
+  wire: string | Uint8Array<ArrayBuffer>;
+}
+
+export interface Wants {
+  pictures: boolean;
+  previews: boolean;
+}
+
+const OPEN = 1;
+const MOST_BUFFERED = 48 * 1024;
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 8000;
+const PING_EVERY = 2000;
+const SILENCE = 9000;
+const GREETING = 12000;
+
+export class Connection {
+  readonly clock = new ServerClock();
+  private socket: SocketLike | null = null;
+  private live = false;
+  private closed = false;
+  private attempt = 0;
+  private opening = 0;
+  private lastEdit = 0;
+  private heard = 0;
+  private unaccepted: Unaccepted[] = [];
+  private retryTimer = 0;
+  private pulseTimer = 0;
+  private nextWait: number | null = null;
+  private refused: ErrorMessage | null = null;
+  private readonly name: string;
+
+  constructor(
+    private readonly world: World,
+    private readonly listener: Listener,
+    private credentials: Credentials | null,
+    private wants: Wants,
+    private model: string | null = null,
+    private token: string | null = null,
+  ) {
+    this.name = `page-${Math.floor(world.random() * 2 ** 48).toString(36)}`;
+  }
+
+  get isLive(): boolean {
+    return this.live;
+  }
+
+  get waiting(): number {
+    return this.unaccepted.length;
+  }
+
+  /** May an edit be sent now? Not while the line is down or the socket is backed up. */
+  get clear(): boolean {
+    return this.live && this.socket!.bufferedAmount < MOST_BUFFERED && this.unaccepted.length < 240;
+  }
+
+  start(): void {
+    this.closed = false;
+    void this.open();
+  }
+
+  /** Try again now: the person asked, or the network came back. */
+  retry(): void {
+    if (this.live || this.closed || this.socket !== null) return;
+    this.attempt = 0;
+    void this.open();
+  }
+
+  useToken(token: string): void {
+    this.token = token;
+    this.drop();
+    this.retry();
+  }
+
+  /** Leave the session and open one of another model. */
+  useModel(model: string): void {
+    if (this.live) this.send({ type: 'end' });
+    this.model = model;
+    this.forget();
+    this.drop();
+    this.retry();
+  }
+
+  stop(): void {
+    this.closed = true;
+    this.drop();
+  }
+
+  want(wants: Wants): void {
+    const same = wants.pictures === this.wants.pictures && wants.previews === this.wants.previews;
+    this.wants = wants;
+    if (!same && this.live) this.send({ type: 'demand', ...wants });
+  }
+
+  acknowledge(sequence: number): void {
+    if (this.live) this.send({ type: 'ack', sequence });
+  }
+
+  /** Send one edit; its id, or null where there is no line (the caller keeps what it has). */
+  edit(build: (id: number) => string | Uint8Array<ArrayBuffer>): number | null {
+    if (!this.live) return null;
+    const id = ++this.lastEdit;
+    const wire = build(id);
+    this.unaccepted.push({ id, wire });
+    this.socket!.send(wire);
+    return id;
+  }
+
+  private send(message: ClientMessage): void {
+    this.socket?.send(JSON.stringify(message));
+  }
+
+  private async open(): Promise<void> {
+    this.world.cancel(this.retryTimer);
+    const turn = ++this.opening;
+    let url = this.credentials?.url ?? this.ownUrl();
+    if (this.credentials === null) {
+      const made = await this.world.createSession(this.world.base, this.model, this.token);
+      if (turn !== this.opening || this.closed) return;
+      if (made === 0) return this.lost('The server doesn’t answer.');
+      if (made === 401) return this.fail('unauthorized', 'This server asks for a token.');
+      if (typeof made !== 'number') {
+        this.credentials = made;
+        this.world.remember(made);
+        url = made.url;
+      } // any other status: the socket's own hello tells why, or how far the warm-up is
+    }
+    this.dial(url);
+  }
+
+  private ownUrl(): string {
+    const url = new URL(PATH, this.world.base);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    url.search = '';
+    url.hash = '';
+    return url.href;
+  }
+
+  private dial(url: string): void {
+    const socket = this.world.socket(url);
+    this.socket = socket;
+    this.refused = null;
+    this.nextWait = null;
+    this.heard = this.world.now();
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => socket.send(JSON.stringify(this.hello()));
+    socket.onmessage = (event) => {
+      if (socket === this.socket) this.receive(event.data as string | ArrayBuffer);
+    };
+    socket.onclose = (event) => {
+      if (socket === this.socket) this.onClose(event.code);
+    };
+    this.pulse();
+  }
+
+  private hello(): Hello {
+    const hello: Hello = { type: 'hello', version: VERSION, client: this.name, ...this.wants };
+    if (this.token !== null) hello.token = this.token;
+    if (this.credentials !== null) {
+      hello.session = this.credentials.session;
+      hello.secret = this.credentials.secret;
+    } else if (this.model !== null) {
+      hello.model = this.model;
+    }
+    return hello;
+  }
+
+  private receive(data: string | ArrayBuffer): void {
+    this.heard = this.world.now();
+    if (typeof data === 'string') {
+      const message = decodeText(data);
+      if (message !== null) this.onMessage(message);
+      return;
+    }
+    const frame = decodeBinary(data);
+    if (frame?.kind === 'picture') this.listener.picture(frame, this.heard);
+    else if (frame?.kind === 'canvas') this.listener.canvas(frame);
+  }
+
+  private onMessage(message: ServerMessage): void {
+    switch (message.type) {
+      case 'welcome': return this.onWelcome(message);
+      case 'pong': return this.clock.sample(message.at, message.server, this.heard);
+      case 'accepted':
+        this.unaccepted = this.unaccepted.filter((edit) => edit.id !== message.id);
+        this.listener.accepted(message.id, message.revision);
+        break;
+      case 'error': this.onError(message); break;
+      case 'draining':
+        this.remember({ url: this.credentials?.url ?? this.ownUrl(), ...only(message) });
+        this.nextWait = Math.max(100, message.retry_seconds * 1000);
+        break;
+      case 'moved': this.onMoved(message.url); break;
+      case 'ended': this.forget(); break;
+    }
+    this.listener.message(message);
+  }
+
+  private onWelcome(message: Welcome): void {
+    this.live = true;
+    this.attempt = 0;
+    const url = this.credentials?.url ?? this.ownUrl();
+    this.remember({ url, session: message.session, secret: message.secret });
+    const fresh = !message.resumed || message.revision === 0;
+    if (!fresh) {
+      this.unaccepted = this.unaccepted.filter((edit) => {
+        if (edit.id > message.last_edit) return true;
+        this.listener.accepted(edit.id, message.revision);
+        return false;
+      });
+    } else {
+      this.unaccepted = [];
+    }
+    this.listener.welcome(message, fresh);
+    for (const edit of this.unaccepted) this.socket!.send(edit.wire);
+  }
+
+  private onError(message: ErrorMessage): void {
+    if (message.id != null) this.unaccepted = this.unaccepted.filter((e) => e.id !== message.id);
+    if (!this.live) this.refused = message;
+  }
+
+  private onMoved(url: string): void {
+    if (this.credentials === null || !/^wss?:/.test(url)) return;
+    this.remember({ ...this.credentials, url });
+    this.nextWait = 0;
+    this.drop();
+    this.scheduleRetry('draining', 'The session moves to another server.', 0);
+  }
+
+  private onClose(code: number): void {
+    this.drop();
+    if (this.closed) return;
+    const why = this.refused?.code ?? '';
+    if (why === 'unauthorized' || code === 4401) {
+      return this.fail('unauthorized', 'This server asks for a token.');
+    }
+    if (why === 'unknown_session' || why === 'wrong_secret' || code === 4403 || code === 4404) {
+      if (this.credentials === null) return this.fail('failed', this.refused?.message ?? 'Refused.');
+      this.forget();
+      return this.scheduleRetry('lost', 'The server started anew.', 0);
+    }
+    if (code === 1012 || this.nextWait !== null) {
+      const wait = this.nextWait ?? this.backoff();
+      return this.scheduleRetry('draining', 'The server is restarting.', wait);
+    }
+    if (code === 1013) return this.scheduleRetry('busy', 'The server has no room now.', this.backoff());
+    this.lost(this.refused?.message ?? 'The line is lost.');
+  }
+
+  private lost(message: string): void {
+    // A session whose own server is gone for long may be found again through the page's server.
+    if (this.attempt === 4 && this.credentials !== null) this.credentials.url = this.ownUrl();
+    this.scheduleRetry('lost', message, this.backoff());
+  }
+
+  private fail(trouble: Trouble, message: string): void {
+    this.socket = null;
+    this.listener.down(trouble, message, null);
+  }
+
+  private backoff(): number {
+    const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.attempt++);
+    return most * (0.5 + 0.5 * this.world.random());
+  }
+
+  private scheduleRetry(trouble: Trouble, message: string, ms: number): void {
+    this.socket = null;
+    this.nextWait = null;
+    this.world.cancel(this.retryTimer);
+    this.retryTimer = this.world.later(() => void this.open(), ms);
+    this.listener.down(trouble, message, ms / 1000);
+  }
+
+  private pulse(): void {
+    this.world.cancel(this.pulseTimer);
+    this.pulseTimer = this.world.later(() => {
+      const silent = this.world.now() - this.heard;
+      if (silent > (this.live ? SILENCE : GREETING)) return this.onClose(4000);
+      if (this.live) this.send({ type: 'ping', at: this.world.now() });
+      this.pulse();
+    }, this.clock.known ? PING_EVERY : PING_EVERY / 8);
+  }
+
+  /** Let the socket go without waiting for its farewell. */
+  private drop(): void {
+    const socket = this.socket;
+    this.socket = null;
+    this.live = false;
+    this.opening++;
+    this.clock.forget();
+    this.world.cancel(this.pulseTimer);
+    this.world.cancel(this.retryTimer);
+    if (socket !== null && socket.readyState <= OPEN) socket.close();
+  }
+
+  private remember(credentials: Credentials): void {
+    this.credentials = credentials;
+    this.world.remember(credentials);
+  }
+
+  private forget(): void {
+    this.credentials = null;
+    this.unaccepted = [];
+    this.world.remember(null);
+  }
+}
+
+function only(message: { session: string; secret: string }): { session: string; secret: string } {
+  return { session: message.session, secret: message.secret };
+}

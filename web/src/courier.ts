@@ -1,0 +1,174 @@
+/**
+ * What the person changed, carried to the server: at most one canvas edit a frame.
+ *
+ * Role: sends the changed tile (or the whole canvas where most of it changed) and the changed
+ * parameters, tells the ink which edit carries it, and when the server shows another canvas (undo,
+ * a resume, another window) puts on top of it what was drawn since.
+ * Invariants: nothing is sent while the line is down or backed up: it stays marked as unsent, so
+ * nothing is lost and nothing queues; what was changed before an undo is sent before it.
+ */
+
+import type { Surface } from './canvas';
+import type { Connection } from './connection';
+import type { Rect } from './geometry';
+import { encodePng } from './png';
+import { encodePictureEdit, type Params } from './protocol';
+
+/** More of the canvas than this, and it's sent as a whole. */
+const WHOLE_SHARE = 0.6;
+const KEPT_PATCHES = 96;
+
+interface Patch {
+  id: number;
+  revision: number | null;
+  rect: Rect | null;
+  pixels: Uint32Array | null;
+}
+
+export interface CourierEvents {
+  sent(id: number, madeAt: number, sentAt: number): void;
+}
+
+export class Courier {
+  private group: number;
+  private patches: Patch[] = [];
+  private params = new Map<string, number>();
+  private madeAt: number | null = null;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly surface: () => Surface,
+    private readonly values: () => Params,
+    private readonly events: CourierEvents,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.group = 1 + Math.floor(Math.random() * 2 ** 31);
+  }
+
+  /** The edits until the next call are one gesture, which undo takes back as a whole. */
+  gesture(): void {
+    this.flush();
+    this.group = (this.group + 1) % 2 ** 32 || 1;
+  }
+
+  /** The canvas was changed by something that happened at `time`. */
+  touched(time: number): void {
+    this.madeAt ??= time;
+  }
+
+  setParams(names: Iterable<string>): void {
+    this.madeAt ??= this.now();
+    for (const name of names) this.params.set(name, this.group);
+  }
+
+  unsentParam(name: string): boolean {
+    return this.params.has(name);
+  }
+
+  get unsent(): boolean {
+    return this.surface().unsent !== null || this.params.size > 0;
+  }
+
+  /** Send what changed, if the line is free. */
+  flush(): void {
+    if (!this.unsent || !this.connection.clear) return;
+    const madeAt = this.madeAt ?? this.now();
+    this.madeAt = null;
+    this.sendParams(madeAt);
+    this.sendCanvas(madeAt);
+  }
+
+  clear(time: number): boolean {
+    if (!this.connection.isLive) return false;
+    this.sendParams(time);
+    this.surface().unsent = null;
+    const group = this.group;
+    const id = this.sendText(time, (edit) => ({ type: 'clear', id: edit, group }));
+    if (id !== null) this.keep(id, null, null);
+    return id !== null;
+  }
+
+  history(type: 'undo' | 'redo', time: number): boolean {
+    if (!this.connection.isLive) return false;
+    this.flush();
+    return this.sendText(time, (id) => ({ type, id })) !== null;
+  }
+
+  accepted(id: number, revision: number): void {
+    for (const patch of this.patches) {
+      if (patch.id <= id) patch.revision ??= revision;
+    }
+  }
+
+  refused(id: number): void {
+    this.patches = this.patches.filter((patch) => patch.id !== id);
+  }
+
+  /** The server's canvas at `revision` (null: none); what was drawn since stays on top of it. */
+  adopt(revision: number, pixels: Uint32Array | null): void {
+    const surface = this.surface();
+    const unsent = surface.unsent;
+    const later = unsent && surface.copy(unsent);
+    if (pixels === null) surface.reset();
+    else surface.replace(pixels);
+    surface.unsent = unsent;
+    for (const patch of this.patches) {
+      if (patch.revision !== null && patch.revision <= revision) continue;
+      if (patch.rect !== null) surface.blit(patch.rect, patch.pixels!);
+    }
+    if (unsent !== null) surface.blit(unsent, later!);
+  }
+
+  /** A session that knows nothing: everything has to go again. */
+  startAnew(params: Iterable<string>): void {
+    const surface = this.surface();
+    this.patches = [];
+    surface.unsent = surface.blank ? null : surface.whole;
+    this.params.clear();
+    this.setParams(params);
+    if (!this.unsent) this.madeAt = null;
+  }
+
+  private sendParams(madeAt: number): void {
+    if (this.params.size === 0) return;
+    const all = this.values();
+    const params: Params = {};
+    let group = 0;
+    for (const [name, of] of this.params) {
+      const value = all[name];
+      if (value !== undefined) params[name] = value;
+      group = of;
+    }
+    this.params.clear();
+    this.sendText(madeAt, (id) => ({ type: 'params', id, params, group }));
+  }
+
+  private sendText(madeAt: number, message: (id: number) => object): number | null {
+    const id = this.connection.edit((edit) => JSON.stringify(message(edit)));
+    if (id !== null) this.events.sent(id, madeAt, this.now());
+    return id;
+  }
+
+  private sendCanvas(madeAt: number): void {
+    const surface = this.surface();
+    const rect = surface.unsent;
+    if (rect === null) return;
+    const whole = rect.w * rect.h > WHOLE_SHARE * surface.width * surface.height;
+    const part = whole ? surface.whole : rect;
+    const pixels = surface.copy(part);
+    const data = encodePng(pixels, part.w, part.h);
+    const group = this.group;
+    const id = this.connection.edit((edit) =>
+      encodePictureEdit({ id: edit, group, x: part.x, y: part.y, tile: !whole, data }),
+    );
+    if (id === null) return;
+    surface.unsent = null;
+    this.keep(id, part, pixels);
+    this.events.sent(id, madeAt, this.now());
+  }
+
+  private keep(id: number, rect: Rect | null, pixels: Uint32Array | null): void {
+    this.patches.push({ id, revision: null, rect, pixels });
+    if (this.patches.length > KEPT_PATCHES) this.patches.shift();
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The painting on the screen: the newest picture, decoded off the main thread, painted in a frame.
+ *
+ * Invariants: a picture older than the one shown is dropped; only the newest waiting picture is
+ * decoded; a picture is acknowledged when it was painted (or at once in a hidden tab, which never
+ * paints), because the acknowledgement is the credit and the measured age.
+ */
+
+import type { PictureFrame } from './protocol';
+
+export interface Painted {
+  frame: PictureFrame;
+  arrived: number;
+  decoded: number;
+  painted: number;
+}
+
+export interface PictureEvents {
+  acknowledge(sequence: number): void;
+  painted(picture: Painted): void;
+}
+
+interface Waiting {
+  frame: PictureFrame;
+  arrived: number;
+  epoch: number;
+}
+
+export class PicturePainter {
+  drops = 0;
+  shown: PictureFrame | null = null;
+  private waiting: Waiting | null = null;
+  private ready: (Waiting & { bitmap: ImageBitmap; decoded: number }) | null = null;
+  private decoding = false;
+  private newest: PictureFrame | null = null;
+  private epoch = 0;
+  private readonly context: CanvasRenderingContext2D;
+
+  constructor(
+    readonly element: HTMLCanvasElement,
+    private readonly events: PictureEvents,
+    private readonly wake: () => void,
+    private readonly decode: (data: Blob) => Promise<ImageBitmap> = (data) => createImageBitmap(data),
+  ) {
+    this.context = element.getContext('2d', { alpha: false })!;
+    this.context.fillStyle = '#fff';
+    this.context.fillRect(0, 0, element.width, element.height);
+  }
+
+  /** Another session: its revisions begin again, and pictures on their way belong to the former. */
+  reset(): void {
+    this.epoch++;
+    this.newest = null;
+    this.shown = null;
+    this.waiting = null;
+    this.ready?.bitmap.close();
+    this.ready = null;
+  }
+
+  offer(frame: PictureFrame, arrived: number): void {
+    if (this.newest !== null && older(frame, this.newest)) {
+      this.drops++;
+      this.events.acknowledge(frame.sequence);
+      return;
+    }
+    this.newest = frame;
+    if (this.waiting !== null) this.drops++;
+    this.waiting = { frame, arrived, epoch: this.epoch };
+    if (document.hidden) this.events.acknowledge(frame.sequence);
+    void this.decodeNext();
+  }
+
+  /** The loop's task. */
+  paint(): void {
+    const ready = this.ready;
+    if (ready === null) return;
+    this.ready = null;
+    const { bitmap, frame, arrived, decoded } = ready;
+    this.draw(bitmap);
+    bitmap.close();
+    this.shown = frame;
+    this.events.acknowledge(frame.sequence);
+    this.events.painted({ frame, arrived, decoded, painted: performance.now() });
+  }
+
+  /** Paint a picture that didn't come over the wire. */
+  draw(image: ImageBitmap | HTMLImageElement): void {
+    const { width, height } = image;
+    if (this.element.width !== width || this.element.height !== height) {
+      this.element.width = width;
+      this.element.height = height;
+    }
+    this.context.drawImage(image, 0, 0);
+  }
+
+  private async decodeNext(): Promise<void> {
+    if (this.decoding || this.waiting === null) return;
+    const next = this.waiting;
+    this.waiting = null;
+    this.decoding = true;
+    const bitmap = await this.bitmap(next.frame);
+    this.decoding = false;
+    if (bitmap !== null) this.place(next, bitmap);
+    void this.decodeNext();
+  }
+
+  private async bitmap(frame: PictureFrame): Promise<ImageBitmap | null> {
+    try {
+      return await this.decode(new Blob([frame.data], { type: `image/${frame.format}` }));
+    } catch {
+      this.drops++;
+      this.events.acknowledge(frame.sequence); // undecodable: the next one may be whole
+      return null;
+    }
+  }
+
+  private place(next: Waiting, bitmap: ImageBitmap): void {
+    if (next.epoch !== this.epoch) return bitmap.close();
+    if (this.ready !== null) {
+      this.ready.bitmap.close();
+      this.drops++;
+    }
+    this.ready = { ...next, bitmap, decoded: performance.now() };
+    this.wake();
+  }
+}
+
+function older(a: PictureFrame, b: PictureFrame): boolean {
+  if (a.revision !== b.revision) return a.revision < b.revision;
+  return a.job === b.job && a.step < b.step;
+}

@@ -1,0 +1,60 @@
+/** The prompt: a line that grows, the understood words marked, the vocabulary as chips. */
+
+import { byId, element } from './dom';
+import type { WordGroupInfo } from './protocol';
+import type { Studio } from './studio';
+import type { Store } from './store';
+import { has, toggle, understood } from './words';
+
+export function prompt(store: Store, studio: Studio): void {
+  const input = byId<HTMLTextAreaElement>('prompt');
+  const field = input.closest<HTMLElement>('.words')!;
+  const submit = (text: string): void => studio.setParam('prompt', text.replaceAll('\n', ' '));
+  input.addEventListener('input', () => submit(input.value));
+  input.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') event.preventDefault(); // every letter is already on its way
+    if (event.key === 'Escape') input.blur();
+  });
+  input.addEventListener('scroll', () => (byId('marks').scrollTop = input.scrollTop));
+  store.watch(['model'], ({ model }) => {
+    const info = model.parameters.find((parameter) => parameter.name === 'prompt');
+    field.querySelector<HTMLElement>('.prompt')!.hidden = info === undefined;
+    input.maxLength = info?.max_length ?? 2000;
+    chips(model.vocabulary ?? [], (word, group) => submit(toggle(input.value, word, group)));
+  });
+  store.watch(['params', 'model'], ({ params, model }) => {
+    const text = String(params['prompt'] ?? '');
+    if (input.value !== text) input.value = text;
+    mark(text, model.vocabulary ?? []);
+  });
+}
+
+function chips(vocabulary: readonly WordGroupInfo[], press: (word: string, group: WordGroupInfo) => void): void {
+  const groups = vocabulary.filter((group) => group.words.length > 0).map((group) => {
+    const buttons = group.words.map((word) => {
+      const chip = element('button', { type: 'button', class: 'chip', 'aria-pressed': 'false', 'data-word': word }, word);
+      chip.addEventListener('click', () => press(word, group));
+      return chip;
+    });
+    return element('div', { class: 'group', role: 'group', 'aria-label': group.name }, ...buttons);
+  });
+  byId('chips').hidden = groups.length === 0;
+  byId('chips').replaceChildren(...groups);
+}
+
+function mark(text: string, vocabulary: readonly WordGroupInfo[]): void {
+  const spans = understood(text, vocabulary);
+  const parts: Array<Node | string> = [];
+  let at = 0;
+  for (const { start, end } of spans) {
+    parts.push(text.slice(at, start), element('mark', {}, text.slice(start, end)));
+    at = end;
+  }
+  parts.push(text.slice(at), '\u200b');
+  byId('marks').replaceChildren(...parts);
+  const words = spans.map(({ start, end }) => text.slice(start, end));
+  byId('understood').textContent = words.length > 0 ? `Understood: ${words.join(', ')}` : '';
+  for (const chip of document.querySelectorAll<HTMLElement>('.chip')) {
+    chip.setAttribute('aria-pressed', String(has(text, chip.dataset['word']!)));
+  }
+}

@@ -1,0 +1,54 @@
+/** `window.riverrun.stats()`: what tests and curious people may ask the page. */
+
+import type { Connection } from './connection';
+import type { Courier } from './courier';
+import type { Latency } from './latency';
+import type { PicturePainter } from './picture';
+import type { Store } from './store';
+
+export interface Stats {
+  state: string;
+  touched: boolean;
+  awaiting: boolean;
+  picturesPerSecond: number;
+  pictures: number;
+  editToEyeP50: number | null;
+  editToEyeP95: number | null;
+  shownRevision: number;
+  revision: number;
+  unaccepted: number;
+  unsent: boolean;
+  drops: number;
+  roundTrip: number | null;
+  model: string;
+}
+
+export interface Measured {
+  store: Store;
+  connection: Connection;
+  courier: Courier;
+  latency: Latency;
+  painter: PicturePainter;
+  revision: () => number;
+}
+
+export function publish(parts: Measured): void {
+  const { store, connection, courier, latency, painter } = parts;
+  const stats = (): Stats => ({
+    state: store.state.link,
+    touched: store.state.touched,
+    awaiting: store.state.awaiting,
+    picturesPerSecond: latency.rate(performance.now()),
+    pictures: latency.pictures,
+    editToEyeP50: latency.editToEye(0.5),
+    editToEyeP95: latency.editToEye(0.95),
+    shownRevision: painter.shown?.revision ?? 0,
+    revision: parts.revision(),
+    unaccepted: connection.waiting,
+    unsent: courier.unsent,
+    drops: painter.drops,
+    roundTrip: connection.clock.trip,
+    model: store.state.model.name,
+  });
+  Object.assign(window, { riverrun: { stats } });
+}

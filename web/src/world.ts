@@ -1,0 +1,91 @@
+/**
+ * The browser, as the parts that can be tested without one see it: sockets, storage, HTTP.
+ * The session's secret is kept for this tab alone, and gone with it.
+ */
+
+import type { Credentials, SocketLike, World } from './connection';
+import type { Params } from './protocol';
+
+const CREDENTIALS = 'riverrun.session';
+const DRAWING = 'riverrun.drawing';
+const TOKEN = 'riverrun.token';
+
+export interface Drawing {
+  params: Params;
+  /** A PNG as a data URL. */
+  canvas: string;
+}
+
+function read<T>(key: string): T | null {
+  try {
+    const text = sessionStorage.getItem(key);
+    return text === null ? null : (JSON.parse(text) as T);
+  } catch {
+    return null; // storage is forbidden, or holds something else: begin anew
+  }
+}
+
+function write(key: string, value: unknown): void {
+  try {
+    if (value === null) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // full or forbidden: a reload then begins anew, everything else works
+  }
+}
+
+export const storedCredentials = (): Credentials | null => read<Credentials>(CREDENTIALS);
+export const storedDrawing = (): Drawing | null => read<Drawing>(DRAWING);
+export const storeDrawing = (drawing: Drawing | null): void => write(DRAWING, drawing);
+
+/** The operator's token: from `?token=` (taken out of the address at once) or from before. */
+export function takeToken(): string | null {
+  const url = new URL(location.href);
+  const token = url.searchParams.get('token');
+  if (token === null) return read<string>(TOKEN);
+  write(TOKEN, token);
+  url.searchParams.delete('token');
+  history.replaceState(null, '', url);
+  return token;
+}
+
+export function browserWorld(): World {
+  return {
+    base: document.baseURI,
+    socket: (url) => new WebSocket(url) as unknown as SocketLike,
+    createSession,
+    now: () => performance.now(),
+    random: () => Math.random(),
+    later: (run, ms) => window.setTimeout(run, ms),
+    cancel: (timer) => window.clearTimeout(timer),
+    remember: (credentials) => write(CREDENTIALS, credentials),
+  };
+}
+
+async function createSession(
+  base: string, model: string | null, token: string | null,
+): Promise<Credentials | number> {
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (token !== null) headers['authorization'] = `Bearer ${token}`;
+  try {
+    const response = await fetch(new URL('v1/sessions', base), {
+      method: 'POST', headers, body: JSON.stringify(model === null ? {} : { model }),
+      signal: AbortSignal.timeout(8000),
+    });
+    return response.status === 201 ? ((await response.json()) as Credentials) : response.status;
+  } catch {
+    return 0;
+  }
+}
+
+/** The names of what this server serves; none where it can't be asked. */
+export async function modelNames(base: string, token: string | null): Promise<string[]> {
+  try {
+    const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+    const response = await fetch(new URL('v1/models', base), { headers });
+    const body = (await response.json()) as { models?: Array<{ name?: unknown }> };
+    return (body.models ?? []).flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
+  } catch {
+    return [];
+  }
+}

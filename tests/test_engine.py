@@ -428,6 +428,19 @@ def assert_same(one: Output, other: Output) -> None:
     np.testing.assert_array_equal(one.payload.pixels, other.payload.pixels)
 
 
+def test_sessions_take_turns_where_a_call_takes_one() -> None:
+    model = Watched(max_batch=1)
+    rig = Rig(model)
+    for session in "abc":
+        rig.want(session)
+        rig.submit(session)
+    rig.start()
+    for session in "abc":
+        rig.final(session)
+    turns = [o.session for m in rig.stop() if isinstance(m, Outputs) for o in m.outputs]
+    assert turns == list("abc" * 4)
+
+
 def test_a_tick_tells_its_rows_and_how_many_wait() -> None:
     rig = Rig(FakeModel(FakeOptions(max_batch=2)))
     for session in "abc":
@@ -443,11 +456,17 @@ def test_two_models_share_the_device_and_a_session_may_change_between_them() -> 
     rig = Rig(first, second).start()
     rig.want("s", "t")
     rig.submit("t", model="second")
+    rig.final("t")
     rig.submit("s", 1, model="first")
     rig.final("s", 1)
+    gate = hold(second)
     rig.submit("s", 2, model="second")
-    rig.final("s", 2)
-    assert [call[0][2] for call in second.begins if call[0][0] == "s"] == [None]
+    second.entered.get(timeout=PATIENCE)
+    rig.submit("s", 3, model="first")  # in mid-job
+    gate.release(100)
+    rig.final("s", 3)
+    previous = [row[2] for call in first.begins + second.begins for row in call]
+    assert previous == [None] * 4, "a row is of no use to another model"
     rig.stop()
     assert first.open_states == second.open_states == 0
 
@@ -467,6 +486,18 @@ def test_the_last_row_is_given_to_the_next_begin_and_closed_after_it(
     assert nothing is None
     assert previous is watched.opened[0]
     assert was_open
+    assert watched.open_states == 1
+
+
+def test_a_replaced_row_is_given_to_the_begin_that_replaces_it(rig: Rig, watched: Watched) -> None:
+    gate = hold(watched)
+    rig.want("s")
+    rig.submit("s", 1)
+    watched.entered.get(timeout=PATIENCE)
+    rig.submit("s", 2)
+    gate.release(100)
+    rig.final("s", 2)
+    assert watched.begins[1] == [("s", 2, watched.opened[0], True)]
     assert watched.open_states == 1
 
 
@@ -511,6 +542,22 @@ def test_stopping_in_mid_job_closes_all() -> None:
     assert isinstance(rig.stop()[-1], Stopped)
     assert model.steps == [1], "the running call was the last"
     assert model.open_states == 0
+
+
+def test_stop_comes_before_the_work_that_came_with_it() -> None:
+    model, said = Watched(), list[FromEngine]()
+
+    def deliver(message: FromEngine) -> None:
+        said.append(message)
+        if isinstance(message, Ready):
+            engine.post(Want("s", True))
+            engine.post(Submit(Request("s", "fake", 1, 1, model.spec.defaults()), 0.0))
+            engine.post(Stop())
+
+    engine = Engine({"fake": lambda: model}, deliver)
+    engine.run()
+    assert said[-2:] == [Ready(), Stopped()]
+    assert not model.begins
 
 
 # --- failures ---

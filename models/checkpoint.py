@@ -61,7 +61,8 @@ class Checkpoint:
         """Run the networks in `dtype` from now on."""
         self.dtype = dtype
         for part in (self.unet, self.vae, self.text):
-            part.to(device=self.device, dtype=dtype)
+            # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
+            torch.nn.Module.to(part, device=self.device, dtype=dtype)
         for part in (self.unet, self.vae):
             part.to(memory_format=torch.channels_last)
 
@@ -143,8 +144,10 @@ def _open_part(folder: str, name: str, library: str, kind: str) -> Any:
     return part.from_pretrained(folder, subfolder=name, **weightless)
 
 
-def _in_fp32(library: str) -> dict[str, torch.dtype]:
-    return {"torch_dtype" if library == "diffusers" else "dtype": torch.float32}
+def _in_fp32(library: str) -> dict[str, Any]:
+    if library == "transformers":
+        return {"dtype": torch.float32}
+    return {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
 
 
 def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:

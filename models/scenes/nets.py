@@ -150,9 +150,11 @@ def save_weights(
 ) -> None:
     """Write a whole diffusers folder, half precision. The networks given are turned to fp16."""
     folder.mkdir(parents=True, exist_ok=True)
-    vae.half().save_pretrained(folder / "vae")
-    painter.unet.half().save_pretrained(folder / "unet")
-    painter.text.half().save_pretrained(folder / "text_encoder")
+    nn.Module.half(vae)
+    nn.Module.half(painter)
+    vae.save_pretrained(folder / "vae")
+    painter.unet.save_pretrained(folder / "unet")
+    painter.text.save_pretrained(folder / "text_encoder")
     tokenizer.save_pretrained(str(folder / "tokenizer"))
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000).save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
@@ -160,8 +162,9 @@ def save_weights(
 
 def open_weights(folder: Path = WEIGHTS) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:
     """The trained networks in fp32, ready to run."""
-    vae = AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32)
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    plain = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
+    vae = AutoencoderTiny.from_pretrained(folder / "vae", **plain)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", **plain)
     text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     painter = Painter(unet.to(memory_format=torch.channels_last).eval(), text.eval())
     tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"))

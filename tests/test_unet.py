@@ -1,0 +1,342 @@
+"""The UNet family against diffusers' own pipelines, on tiny random checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from numpy.typing import NDArray
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from models.base import (
+    BadOutput,
+    InputSpec,
+    InvalidParameter,
+    Model,
+    ModelSpec,
+    OutOfMemory,
+    Parameter,
+    Picture,
+    Request,
+    State,
+    Track,
+)
+from models.scenes.nets import Shape, make_autoencoder, make_painter, make_tokenizer, save_weights
+from models.sigmas import Euler, Flow, schedule_of
+from models.unet import Row, UNetModel
+
+SIZE = 64
+# numpy 2 asks what diffusers' schedulers do with tensors; only the pipelines compared with do it
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+SPEC = ModelSpec(
+    "tiny",
+    "Tiny",
+    tracks=(Track("picture", "picture", SIZE, SIZE),),
+    inputs=(InputSpec("canvas", SIZE, SIZE),),
+    max_batch=3,
+    parameters=(
+        Parameter("prompt", "string", ""),
+        Parameter("seed", "integer", 0),
+        Parameter("steps", "integer", 2, minimum=1, maximum=4),
+        Parameter("strength", "number", 1.0, minimum=0.1, maximum=1.0),
+    ),
+)
+Pixels = NDArray[np.uint8]
+
+
+def canvas_of(seed: int) -> Pixels:
+    blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return blocks.repeat(SIZE // 4, 0).repeat(SIZE // 4, 1)
+
+
+def ask(canvas: Pixels | None = None, **params: object) -> Request:
+    inputs = {} if canvas is None else {"canvas": canvas}
+    return Request("s", "tiny", 1, 1, SPEC.defaults() | SPEC.check(params), inputs)
+
+
+def opened(folder: Path) -> UNetModel:
+    model = UNetModel(str(folder), SPEC, "cpu", "float32")
+    model.load(lambda stage, share: None)
+    return model
+
+
+def finish(model: UNetModel, requests: Sequence[Request]) -> list[Row]:
+    rows = model.begin(requests, [None] * len(requests))
+    while any(row.step < row.steps for row in rows):
+        model.step([row for row in rows if row.step < row.steps])
+    return cast("list[Row]", rows)
+
+
+def pixels(model: UNetModel, states: Sequence[State]) -> list[Pixels]:
+    return [cast("Picture", payload).pixels for payload in model.decode(states)]
+
+
+def prepared_tokenizer(folder: Path) -> Any:
+    return make_tokenizer(folder, ["a red house, sunset, winter, at night"] * 20)
+
+
+@pytest.fixture(scope="module")
+def scenes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The eight-channel layout, as the built-in model has it."""
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("scenes")
+    shape = Shape(autoencoder=8, channels=(8, 8, 16), text=16, text_layers=1)
+    tokenizer = prepared_tokenizer(folder / "tokenizer")
+    painter = make_painter(shape, len(tokenizer))
+    painter.unet.register_to_config(sample_size=SIZE // 8)
+    vae = make_autoencoder(shape)
+    vae.register_to_config(scaling_factor=0.8, shift_factor=0.1)
+    save_weights(folder, vae, painter, tokenizer)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
+def turbo_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SD-Turbo's layout with an AutoencoderKL."""
+    torch.manual_seed(2)
+    folder = tmp_path_factory.mktemp("turbo")
+    tokenizer = prepared_tokenizer(folder / "tokenizer")
+    unet = UNet2DConditionModel(
+        sample_size=SIZE // 8, in_channels=4, out_channels=4, block_out_channels=(8, 16),
+        layers_per_block=1, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16,
+        attention_head_dim=4, norm_num_groups=4,
+    )  # fmt: skip
+    vae = AutoencoderKL(
+        block_out_channels=(4, 4, 4, 4), norm_num_groups=2, latent_channels=4, sample_size=SIZE,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    )  # fmt: skip
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+            num_attention_heads=2, max_position_embeddings=32, bos_token_id=len(tokenizer) - 2,
+            eos_token_id=len(tokenizer) - 1,
+        )
+    )  # fmt: skip
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
+        timestep_spacing="trailing", prediction_type=request.param, steps_offset=1,
+    )  # fmt: skip
+    StableDiffusionPipeline(
+        vae, text, tokenizer, unet, scheduler, None, None, requires_safety_checker=False
+    ).save_pretrained(folder)
+    return folder
+
+
+def test_it_is_a_model(scenes_folder: Path) -> None:
+    assert isinstance(opened(scenes_folder), Model)
+
+
+def test_rows_at_different_steps_equal_rows_alone(scenes_folder: Path) -> None:
+    model = opened(scenes_folder)
+    asked = [
+        ask(canvas_of(1), prompt="sunset", seed=1, steps=4),
+        ask(None, prompt="winter night", seed=2, steps=2, strength=0.6),
+        ask(canvas_of(2), prompt="", seed=3, steps=3),
+    ]
+    alone = [finish(model, [request])[0] for request in asked]
+    late = cast("list[Row]", model.begin(asked, [None] * 3))
+    model.step(late[:1])  # the first row is a step ahead of the others from here on
+    while live := [row for row in late if row.step < row.steps]:
+        model.step(live)
+    for one, together in zip(alone, late, strict=True):
+        assert one.clean is not None
+        assert together.clean is not None
+        assert float((one.clean - together.clean).abs().max()) < 1e-5
+        assert one.step == together.step
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_text_to_picture_equals_diffusers(turbo_folder: Path, steps: int) -> None:
+    model = opened(turbo_folder)
+    ours = finish(model, [ask(prompt="a red house", seed=7, steps=steps)])
+    pipe = StableDiffusionPipeline.from_pretrained(
+        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
+    )
+    pipe.set_progress_bar_config(disable=True)
+    theirs = pipe(
+        prompt_embeds=ours[0].words, num_inference_steps=steps, guidance_scale=0.0,
+        generator=torch.Generator("cpu").manual_seed(7), height=SIZE, width=SIZE, output_type="np",
+    ).images[0]  # fmt: skip
+    assert np.abs(pixels(model, ours)[0] / 255 - theirs).max() < 2 / 255
+
+
+@pytest.mark.parametrize(("steps", "strength"), [(1, 0.5), (2, 0.5), (4, 1.0)])
+def test_picture_to_picture_equals_diffusers(
+    turbo_folder: Path, steps: int, strength: float
+) -> None:
+    model, canvas = opened(turbo_folder), canvas_of(4)
+    ours = finish(model, [ask(canvas, prompt="sunset", seed=5, steps=steps, strength=strength)])
+    pipe = StableDiffusionImg2ImgPipeline.from_pretrained(
+        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
+    )
+    pipe.set_progress_bar_config(disable=True)
+    # latents given, because diffusers samples the encoder's distribution and we take its mode
+    theirs = pipe(
+        prompt_embeds=ours[0].words, image=model.parts.encode_pictures(canvas[None]),
+        num_inference_steps=round(steps / strength), strength=strength, guidance_scale=0.0,
+        generator=torch.Generator("cpu").manual_seed(5), output_type="np",
+    ).images[0]  # fmt: skip
+    assert np.abs(pixels(model, ours)[0] / 255 - theirs).max() < 2 / 255
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_flow_steps_equal_the_scheduler(shift: float) -> None:
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
+    levels = schedule_of(scheduler).levels(4, 1.0)
+    scheduler.set_timesteps(sigmas=[1.0, 0.75, 0.5, 0.25])
+    assert np.allclose(levels.sigmas, scheduler.sigmas, atol=1e-6)
+    assert np.allclose(levels.times, scheduler.timesteps, atol=1e-3)
+    x, out = torch.randn(1, 4, 2, 2), torch.randn(1, 4, 2, 2)
+    theirs = scheduler.step(out, scheduler.timesteps[0], x).prev_sample
+    now, then = (torch.full((1, 1, 1, 1), value) for value in levels.sigmas[:2])
+    assert torch.allclose(schedule_of(scheduler).advance(x, out, now, then)[0], theirs, atol=1e-5)
+
+
+def test_strength_shortens_the_way() -> None:
+    assert Flow().levels(2, 0.5).sigmas == (0.5, 0.25, 0.0)
+    table = tuple(float(i) for i in range(1000))
+    assert Euler(table).levels(2, 0.5).times == (499.0, 249.0)
+    assert Euler(table).levels(4, 1.0).times == (999.0, 749.0, 499.0, 249.0)
+
+
+def test_unknown_schedulers_are_refused() -> None:
+    with pytest.raises(ValueError, match="no step arithmetic"):
+        schedule_of(EulerDiscreteScheduler(prediction_type="sample"))
+
+
+def test_prompt_seed_canvas_and_strength_each_matter(scenes_folder: Path) -> None:
+    model, canvas = opened(scenes_folder), canvas_of(1)
+    base = ask(canvas, prompt="sunset", seed=1)
+    others = [
+        ask(canvas, prompt="winter", seed=1),
+        ask(canvas, prompt="sunset", seed=2),
+        ask(canvas_of(2), prompt="sunset", seed=1),
+        ask(canvas, prompt="sunset", seed=1, strength=0.5),
+        ask(None, prompt="sunset", seed=1),
+    ]
+    results = [finish(model, [request])[0].clean for request in [base, base, *others]]
+    assert torch.equal(cast("Any", results[0]), cast("Any", results[1]))
+    for other in results[2:]:
+        assert not torch.allclose(cast("Any", results[0]), cast("Any", other), atol=1e-6)
+
+
+def test_an_unchanged_canvas_is_not_encoded_again(
+    scenes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(scenes_folder)
+    calls: list[int] = []
+    encode = model.parts.encode_pictures
+
+    def counted(pictures: Pixels) -> torch.Tensor:
+        calls.append(len(pictures))
+        return encode(pictures)
+
+    monkeypatch.setattr(model.parts, "encode_pictures", counted)
+    first = model.begin([ask(canvas_of(1))], [None])
+    first[0].close()
+    second = model.begin([ask(canvas_of(1).copy(), prompt="other")], first)
+    assert calls == [1]
+    assert torch.equal(cast("Any", first[0]).canvas, cast("Any", second[0]).canvas)
+    model.begin([ask(canvas_of(2)), ask(canvas_of(3))], [second[0], None])
+    assert calls == [1, 2]
+
+
+def test_prompts_are_embedded_once(scenes_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = opened(scenes_folder)
+    seen: list[str] = []
+    encode = model.parts.encode_words
+
+    def counted(prompts: list[str]) -> torch.Tensor:
+        seen.extend(prompts)
+        return encode(prompts)
+
+    monkeypatch.setattr(model.parts, "encode_words", counted)
+    model.begin([ask(prompt="a"), ask(prompt="b"), ask(prompt="a")], [None] * 3)
+    model.begin([ask(prompt="b")], [None])
+    assert seen == ["a", "b"]
+
+
+def test_a_failed_step_leaves_its_rows_alone(
+    scenes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(scenes_folder)
+    row = cast("Row", model.begin([ask(canvas_of(1))], [None])[0])
+    before = row.latents.clone()
+    nan = torch.full_like(before, float("nan"))
+    monkeypatch.setattr(model.parts, "predict", lambda *_: nan)
+    with pytest.raises(BadOutput):
+        model.step([row])
+    assert row.step == 0
+    assert torch.equal(row.latents, before)
+    monkeypatch.undo()
+    model.step([row])
+    monkeypatch.setattr(model.parts, "decode", lambda _: nan)
+    with pytest.raises(BadOutput):
+        model.decode([row])
+
+
+def test_no_room_on_the_device_is_told(
+    scenes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(scenes_folder)
+    row = model.begin([ask()], [None])[0]
+
+    def full(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(model.parts, "predict", full)
+    with pytest.raises(OutOfMemory):
+        model.step([row])
+    assert row.step == 0
+
+
+def test_pictures_are_bytes_of_the_right_shape(scenes_folder: Path) -> None:
+    model = opened(scenes_folder)
+    rows = finish(model, [ask(canvas_of(1), steps=1)])
+    (picture,) = pixels(model, rows)
+    assert picture.shape == (SIZE, SIZE, 3)
+    assert picture.dtype == np.uint8
+    assert rows[0].nbytes > 0
+    assert model.parts.size == SIZE
+
+
+def test_auto_takes_a_format_and_unknown_ones_are_refused(scenes_folder: Path) -> None:
+    model = UNetModel(str(scenes_folder), SPEC, "cpu", "auto")
+    told: list[float] = []
+    model.load(lambda stage, share: told.append(share))
+    assert model.parts.dtype in (torch.bfloat16, torch.float32)
+    assert told[-1] == 1.0
+    with pytest.raises(ValueError, match="float64"):
+        UNetModel(str(scenes_folder), SPEC, "cpu", "float64").load(lambda stage, share: None)
+
+
+def test_strength_out_of_range_is_refused() -> None:
+    with pytest.raises(InvalidParameter):
+        SPEC.check({"strength": 0.0})
+
+
+def test_tiny_autoencoder_in_a_turbo_folder(turbo_folder: Path, tmp_path: Path) -> None:
+    pipe = StableDiffusionPipeline.from_pretrained(
+        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
+    )
+    pipe.vae = AutoencoderTiny(
+        encoder_block_out_channels=(4,) * 4, decoder_block_out_channels=(4,) * 4
+    )
+    pipe.register_modules(vae=pipe.vae)
+    pipe.save_pretrained(tmp_path)
+    model = opened(tmp_path)
+    assert pixels(model, finish(model, [ask(steps=1)]))[0].shape == (SIZE, SIZE, 3)

@@ -17,18 +17,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from models.base import Model, ModelError, Payload, Request, State
 from streaming.attempt import Attempts, Failure
 from streaming.clock import Clock, monotonic
+from streaming.loading import Builder, Halted, Loading
 from streaming.mailbox import Mailbox
 from streaming.messages import (
     Broken,
     Failed,
     Forget,
     FromEngine,
-    Loaded,
     Outputs,
     Ready,
     Stop,
@@ -37,22 +36,16 @@ from streaming.messages import (
     Ticked,
     ToEngine,
     Want,
-    Warming,
 )
 from streaming.rows import Job, Row, Shelf, checked
 from streaming.scheduler import Scheduler, Tick
 
-log = logging.getLogger(__name__)
+__all__ = ["Builder", "Engine", "EngineThread"]
 
-Builder = Callable[[], Model]
-"""Imports what a model needs and returns it, unloaded. Runs on the engine's thread."""
+log = logging.getLogger(__name__)
 
 KEEP_BYTES = 512 * 2**20
 """How much the rows of finished jobs may hold, over all sessions."""
-
-
-class _Halted(Exception):
-    """`Stop` came while a model was loading."""
 
 
 class _Lost(Exception):
@@ -93,7 +86,7 @@ class Engine:
         try:
             self._load()
             self._serve()
-        except _Halted:
+        except Halted:
             pass
         except _Lost as error:
             ending = Broken(str(error))
@@ -104,30 +97,12 @@ class Engine:
             self._close_all()
         self._deliver(ending)
 
-    # --- loading ---
-
     def _load(self) -> None:
-        for build in self._builders.values():
-            model = build()
-            if model.spec.name in self._models:
-                raise ValueError(f"two models are called {model.spec.name}")
-            self._models[model.spec.name] = model
-            if self._mailbox.stopping:
-                raise _Halted
+        loading = Loading(self._deliver, self._clock, lambda: self._mailbox.stopping)
+        self._models = loading.build(self._builders)
         self._scheduler = Scheduler({n: m.spec.max_batch for n, m in self._models.items()})
-        self._deliver(Loaded(tuple(model.spec for model in self._models.values())))
-        started = self._clock()
-        for index, model in enumerate(self._models.values()):
-            model.load(partial(self._progress, started, index))
+        loading.load(self._models)
         self._deliver(Ready())
-
-    def _progress(self, started: float, loaded: int, stage: str, part: float) -> None:
-        if self._mailbox.stopping:
-            raise _Halted
-        fraction = min(1.0, max(0.0, (loaded + part) / len(self._models)))
-        spent = self._clock() - started
-        left = spent * (1 - fraction) / fraction if fraction > 0.02 else None
-        self._deliver(Warming(stage, fraction, left))
 
     # --- receive ---
 

@@ -26,7 +26,7 @@ class Clocked(FakeModel):
 def test_says_what_there_is_and_then_how_much_is_left() -> None:
     now, said = [100.0], list[FromEngine]()
     loading = Loading(said.append, lambda: now[0], lambda: False)
-    models = loading.build({n: lambda n=n: Clocked(n, now) for n in "ab"})
+    models = loading.build({"a": lambda: Clocked("a", now), "b": lambda: Clocked("b", now)})
     assert list(models) == ["a", "b"]
     loading.load(models)
     assert said == [

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PicturePainter } from '../src/picture';
+import type { PictureFrame } from '../src/protocol';
+import { settle } from './fakes';
+
+let decoding: Array<(bitmap: ImageBitmap) => void>;
+let acknowledged: number[];
+let painted: number[];
+let painter: PicturePainter;
+
+function frame(sequence: number, revision: number, step = 1): PictureFrame {
+  return {
+    kind: 'picture', track: 0, step, steps: 2, sequence, revision, job: revision, width: 2, height: 2, pts: 0,
+    received: 0, sent: 0, times: { queue: 0, begin: 0, step: 0, decode: 0, wait: 0, encode: 0 },
+    format: 'jpeg', final: step === 2, replay: false, data: new Uint8Array(1),
+  };
+}
+
+const done = async (): Promise<void> => {
+  decoding.shift()!({ width: 2, height: 2, close: () => undefined } as unknown as ImageBitmap);
+  await settle();
+};
+
+beforeEach(() => {
+  vi.stubGlobal('document', { hidden: false });
+  decoding = [];
+  acknowledged = [];
+  painted = [];
+  const context = { drawImage: () => undefined, fillRect: () => undefined };
+  const element = { width: 2, height: 2, getContext: () => context } as unknown as HTMLCanvasElement;
+  const events = {
+    acknowledge: (n: number) => void acknowledged.push(n),
+    painted: ({ frame: { sequence } }: { frame: PictureFrame }) => void painted.push(sequence),
+  };
+  painter = new PicturePainter(element, events, () => undefined, () => new Promise((resolve) => decoding.push(resolve)));
+});
+afterEach(() => void vi.unstubAllGlobals());
+
+describe('PicturePainter', () => {
+  it('acknowledges what it painted, when it painted it', async () => {
+    painter.offer(frame(1, 1), 0);
+    await done();
+    expect(acknowledged).toEqual([]);
+    painter.paint();
+    expect([acknowledged, painted]).toEqual([[1], [1]]);
+  });
+
+  it('decodes only the newest of those that wait', async () => {
+    for (let n = 1; n <= 4; n++) painter.offer(frame(n, n), 0);
+    expect(decoding).toHaveLength(1);
+    await done();
+    await done();
+    painter.paint();
+    expect([painted, painter.drops]).toEqual([[4], 3]);
+  });
+
+  it('drops what is older than what it has', async () => {
+    painter.offer(frame(1, 5), 0);
+    await done();
+    painter.paint();
+    painter.offer(frame(2, 4), 0);
+    expect(decoding).toHaveLength(0);
+    expect(acknowledged).toEqual([1, 2]);
+    painter.offer(frame(3, 5, 2), 0);
+    expect(decoding).toHaveLength(1);
+  });
+
+  it('never shows a picture of a former session', async () => {
+    painter.offer(frame(1, 9), 0);
+    painter.reset();
+    await done();
+    painter.paint();
+    expect(painted).toEqual([]);
+    painter.offer(frame(1, 1), 0);
+    await done();
+    painter.paint();
+    expect(painted).toEqual([1]);
+  });
+
+  it('gives the credit back in a hidden tab, which paints nothing', () => {
+    vi.stubGlobal('document', { hidden: true });
+    painter.offer(frame(1, 1), 0);
+    expect(acknowledged).toEqual([1]);
+  });
+});

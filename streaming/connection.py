@@ -52,7 +52,7 @@ from streaming.protocol import (
     encode_text,
     error_message,
 )
-from streaming.session import Edit, Painted
+from streaming.session import Edit, Painted, Session
 from streaming.transport import Disconnected, Transport
 from streaming.writer import Leave, Writer
 
@@ -252,21 +252,17 @@ class _Connection:
         self._phase = Phase.OPEN
 
     def _on_edit(self, edit: Params | Clear | Undo | Redo) -> None:
-        self._apply(edit, type(edit).__name__.lower())
+        if not self._answered(edit.id):
+            self._apply(edit, type(edit).__name__.lower())
 
     async def _on_picture(self, edit: PictureEdit) -> None:
-        session = self._session()
-        received = self._received
-        again = session.answered(edit.id, self._hello.client)
-        if again is not None:
-            self._writer.reply(again)
+        if self._answered(edit.id):
             return
         try:
             painted = await self._decoded(edit)
         except BadEdit as error:
-            session.refuse(edit.id, error, self._hello.client)
+            self._session().refuse(edit.id, error, self._hello.client)
             raise
-        self._received = received
         self._apply(painted, "tile" if edit.tile else "canvas")
 
     async def _decoded(self, edit: PictureEdit) -> Painted:
@@ -282,6 +278,13 @@ class _Connection:
                 lambda: decode_picture(edit.data, header, spec.background)
             )
         return Painted(edit.id, edit.group, edit.x, edit.y, edit.tile, pixels)
+
+    def _answered(self, id: int) -> bool:
+        """Whether this edit was answered before: then it is answered again, and that is all."""
+        again = self._session().answered(id, self._hello.client)
+        if again is not None:
+            self._writer.reply(again)
+        return again is not None
 
     def _apply(self, edit: Edit, kind: str) -> None:
         assert self._hosted is not None
@@ -302,7 +305,7 @@ class _Connection:
         assert self._hosted is not None
         self._hub.end(self._hosted.session, "ended")
 
-    def _session(self) -> Any:
+    def _session(self) -> Session:
         assert self._hosted is not None
         return self._hosted.session
 

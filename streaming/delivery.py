@@ -38,7 +38,9 @@ class Delivery:
         """This output encoded; begun by whoever asks first. Don't cancel it: others may wait."""
         key = (format, 0 if format == "png" else quality)
         if key not in self._encodings:
-            self._encodings[key] = encoder.submit(self.output.payload, format, quality)
+            future = encoder.submit(self.output.payload, format, quality)
+            future.add_done_callback(_seen)
+            self._encodings[key] = future
         return self._encodings[key]
 
     def as_replay(self) -> Delivery:
@@ -65,3 +67,9 @@ class Delivery:
             encoding.width, encoding.height, output.pts, self.received * 1000, sent * 1000, times,
             encoding.format, output.final, self.replay, encoding.data,
         )  # fmt: skip
+
+
+def _seen(future: asyncio.Future[Encoding]) -> None:
+    """A failure that nobody waits for any more needs no warning."""
+    if not future.cancelled():
+        future.exception()

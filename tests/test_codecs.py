@@ -50,7 +50,7 @@ def gradient() -> Image.Image:
 def test_lossless_pictures_come_out_as_they_went_in(format: str) -> None:
     pixels = decode(saved(gradient(), format, lossless=True))
     assert (pixels == np.asarray(gradient())).all()
-    assert (pixels.dtype, pixels.flags.writeable) == (np.uint8, False)
+    assert (str(pixels.dtype), pixels.flags.writeable) == ("uint8", False)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 40}])
@@ -240,7 +240,7 @@ async def test_what_comes_encoded_passes_through() -> None:
         Samples(np.zeros((1, 8), np.float32), 16000),
         Encoded(b"bytes", "h264", 3, 2),
         Picture(np.zeros((4, 4), np.uint8)),
-        Picture(np.zeros((4, 4, 3), np.float32)),  # type: ignore[arg-type]
+        Picture(np.zeros((4, 4, 3), np.float32)),
     ],
 )
 async def test_what_is_no_picture_fails_its_job(payload: Picture | Encoded | Samples) -> None:

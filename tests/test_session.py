@@ -206,11 +206,15 @@ def test_a_resting_session_is_the_same() -> None:
 Whole = tuple[dict[str, object], bytes | None]
 
 
+def start() -> Whole:
+    return {**SPEC.defaults()}, None
+
+
 @dataclass
 class Plain:
     """What a session should be: whole contents on two stacks."""
 
-    now: Whole = field(default_factory=lambda: ({**SPEC.defaults()}, None))
+    now: Whole = field(default_factory=start)
     undo: list[tuple[int, Whole]] = field(default_factory=list)
     redo: list[Whole] = field(default_factory=list)
     revision: int = 0

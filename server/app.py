@@ -48,7 +48,8 @@ from streaming.protocol import PATH
 
 log = logging.getLogger("riverrun.engine")
 MEGABYTE = 2**20
-ENGINE_STOP_SECONDS = 10.0
+ENGINE_STOP_SECONDS = 3.0
+"""A device call that takes longer is left to the end of the process."""
 
 
 def create_app(settings: Settings) -> Starlette:

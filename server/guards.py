@@ -15,6 +15,7 @@ import asyncio
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -121,11 +122,19 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._reading.stop()
 
     async def send(self, message: Any) -> None:
-        if message["type"] == "websocket.accept":
+        kind = message["type"]
+        if kind == "websocket.accept":
             self._opening.stop()
-        elif message["type"] == "websocket.close":
+        elif kind == "websocket.close":
             self._closing.start()
+        elif kind == "websocket.send":
+            await self.writable.wait()
+            if self.close_sent:  # by a ping without answer, while this waited
+                raise ClientDisconnected
         await super().send(message)
+        if kind == "websocket.http.response.body" and self.close_sent:
+            # A refusal is a complete answer too; uvicorn would log it as an error.
+            self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -58,6 +58,11 @@ def _plain(value: object) -> str:
     return orjson.dumps(text).decode()
 
 
+def _not_a_clients_fault(record: logging.LogRecord) -> bool:
+    """uvicorn logs a traceback for text that isn't UTF-8; that the client is told is enough."""
+    return not record.getMessage().startswith("Invalid UTF-8")
+
+
 def set_up(kind: str, level: str) -> None:
     """Send all logs to stderr in this format. Called once, by the command."""
     handler = logging.StreamHandler(sys.stderr)
@@ -65,4 +70,5 @@ def set_up(kind: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # The web server's own lines (one a connection) say nothing that an operator needs.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_not_a_clients_fault)
     logging.captureWarnings(True)

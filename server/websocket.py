@@ -10,6 +10,8 @@ It does not know: what the frames mean.
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
@@ -18,21 +20,29 @@ from streaming.connection import serve
 from streaming.hub import Hub
 from streaming.transport import Disconnected
 
+TURN = 16
+"""Messages of one burst that are taken before everybody else has a turn: one packet can hold
+thousands, and taking what is there already doesn't wait by itself."""
+
 
 class Socket:
     """One accepted WebSocket as a `streaming.transport.Transport`."""
 
-    __slots__ = ("_closed", "_receive", "_send")
+    __slots__ = ("_closed", "_receive", "_received", "_send")
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self._closed = False
+        self._received = 0
 
     async def receive(self) -> str | bytes:
         """The next frame; raises `Disconnected`."""
         if self._closed:
             raise Disconnected
+        self._received += 1
+        if self._received % TURN == 0:
+            await asyncio.sleep(0)
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             self._closed = True

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from streaming.protocol import (
     VERSION,
@@ -120,8 +121,11 @@ class Pen:
         )
 
     async def closed(self) -> tuple[int | None, str]:
-        """Wait for the close; its code and reason."""
+        """Read until the close; its code and reason."""
         async with asyncio.timeout(SECONDS):
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await self.socket.recv()
             await self.socket.wait_closed()
         return self.socket.close_code, self.socket.close_reason or ""
 

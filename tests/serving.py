@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -90,6 +91,20 @@ class Served:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {text!r} in the log:\n" + "\n".join(self.lines))
             time.sleep(0.01)
+
+    def figure(self, name: str) -> float:
+        """A figure of /metrics, by its name and labels."""
+        found = re.search(rf"^{re.escape(name)} (\S+)$", self.get("/metrics").text, re.M)
+        assert found, f"no figure {name}"
+        return float(found[1])
+
+    def wait_figure(self, name: str, at_most: float, seconds: float = SECONDS) -> None:
+        """Wait until a figure has come down to `at_most`."""
+        deadline = time.monotonic() + seconds
+        while (value := self.figure(name)) > at_most:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} is still {value}")
+            time.sleep(0.02)
 
     def signal(self, number: int) -> None:
         """Send a signal to the server."""

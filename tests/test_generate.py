@@ -184,10 +184,9 @@ def test_a_client_that_leaves_ends_its_job() -> None:
         for stream in (False, True):
             leave(served, {"prompt": "hill", "steps": 8, "stream": stream})
         served.wait_log("session end", times=2)
-        wait_for_figure(served, "riverrun_sessions 0.0")
+        served.wait_figure("riverrun_sessions", 0)
         # 16 steps were asked for; what was begun before the clients left may have run.
-        steps = figure(served.get("/metrics").text, 'riverrun_step_seconds_count{model="fake"}')
-        assert steps < 12
+        assert served.figure('riverrun_step_seconds_count{model="fake"}') < 12
 
 
 def leave(served: Served, body: dict[str, object]) -> None:
@@ -198,18 +197,6 @@ def leave(served: Served, body: dict[str, object]) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS) as raw:
         raw.sendall(head.encode() + data)
         served.wait_log("session start", times=before + 1)
-
-
-def figure(text: str, name: str) -> float:
-    (value,) = re.findall(rf"^{re.escape(name)} (\S+)$", text, re.M)
-    return float(value)
-
-
-def wait_for_figure(served: Served, line: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while line not in served.get("/metrics").text.splitlines():
-        assert time.monotonic() < deadline, served.get("/metrics").text
-        time.sleep(0.02)
 
 
 def test_a_body_that_never_comes_is_given_up(server: Served) -> None:

@@ -19,10 +19,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from itertools import count, cycle
+from itertools import cycle
 
 import msgspec
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from websockets.asyncio.server import ServerConnection, serve as listen
 from websockets.exceptions import ConnectionClosed
 
@@ -53,13 +55,12 @@ class Loop:
     def __init__(self, model: Model, steps: int = 1) -> None:
         self.model = model
         self.previous: State | None = None
-        self.requests = self._requests()
+        self.requests = self._requests(drawing_of(0).canvases)
         self.steps = steps
 
-    def _requests(self) -> Iterator[Request]:
+    def _requests(self, canvases: Sequence[NDArray[np.uint8]]) -> Iterator[Request]:
         defaults = self.model.spec.defaults()
-        canvases = cycle(drawing_of(0).canvases)
-        for number, canvas in zip(count(1), canvases, strict=False):
+        for number, canvas in enumerate(cycle(canvases), 1):
             params = {**defaults, "steps": self.steps}
             yield Request("bare", self.model.spec.name, number, number, params, {"canvas": canvas})
 
@@ -111,6 +112,7 @@ def loop(model: str, options: Sequence[str]) -> None:
     built = builders(settings)[model]()
     built.load(lambda stage, fraction: None)
     bare = Loop(built)
+    bare.run(Order(seconds=0.2))  # what is made at the first use is made
     _say({"ready": True})
     for line in sys.stdin:
         order = msgspec.json.decode(line, type=Order)

@@ -38,7 +38,8 @@ async def edit_to_preview(plan: Plan) -> list[Metric]:
         async def alone() -> float:
             return percentile(await bare.firsts(order), 0.5)
 
-        await served()
+        await user.one_by_one(2, REST)
+        user.forget()
         pairs = await interleave(plan.rounds, served, alone, plan.say)
         await user.close()
     return _metrics(pairs)

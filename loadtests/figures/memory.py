@@ -19,45 +19,56 @@ from loadtests.served import Server, raise_file_limit, serving
 from loadtests.users import User
 
 CONNECTIONS = 1000
-BEFORE = 50
+BEFORE = 10
 AT_ONCE = 20
+Arrive = Callable[[str, int], Awaitable[User]]
+
+TIDY = 0.5
+"""Seconds for the first ones' end."""
 SETTLE = 4.0
 """Seconds after the last answer: a session is idle when nobody has worked on it for so long."""
 
 
 async def idle_session(plan: Plan) -> list[Metric]:
-    """Both figures, each on fresh servers."""
+    """Both figures, round by round."""
+    return [*await plain(plan), *await painted(plan)]
+
+
+async def plain(plan: Plan, settle: float = SETTLE) -> list[Metric]:
+    """Sessions that did no more than set a parameter."""
+    return [await _metric("idle_session_kb", 60.0, plan, _plain, settle)]
+
+
+async def painted(plan: Plan) -> list[Metric]:
+    """Sessions with a canvas and a picture."""
+    return [await _metric("idle_session_kb_painted", 150.0, plan, _painted, SETTLE)]
+
+
+async def _metric(name: str, most: float, plan: Plan, arrive: Arrive, settle: float) -> Metric:
     raise_file_limit()
-    count = plan.count(CONNECTIONS)
-    plain, painted = [], []
+    count, rounds = plan.count(CONNECTIONS), []
     for number in range(plan.rounds):
-        plan.say(f"round {number + 1} of {plan.rounds}")
-        plain.append(await _growth(plan, count, _plain))
-        painted.append(await _growth(plan, count, _painted))
-    return [
-        metric("idle_session_kb", "kB", plain, Goal("≤", 60.0), connections=count),
-        metric("idle_session_kb_painted", "kB", painted, Goal("≤", 150.0), connections=count),
-    ]
+        plan.say(f"{name}: round {number + 1} of {plan.rounds}")
+        rounds.append(await _growth(plan, count, arrive, settle))
+    return metric(name, "kB", rounds, Goal("≤", most), connections=count)
 
 
-async def _growth(plan: Plan, count: int, arrive: Callable[[str, int], Awaitable[User]]) -> float:
+async def _growth(plan: Plan, count: int, arrive: Arrive, settle: float) -> float:
     """kB a connection."""
     async with serving(plan.fake()) as server:
         for user in await _arrive(server, BEFORE, arrive):
             await user.close()
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(TIDY)
         before = server.memory_kb()
         users = await _arrive(server, count, arrive)
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(settle)
         growth = (server.memory_kb() - before) / count
         for user in users:
             user.vanish()
         return growth
 
 
-async def _arrive(
-    server: Server, count: int, arrive: Callable[[str, int], Awaitable[User]]
-) -> list[User]:
+async def _arrive(server: Server, count: int, arrive: Arrive) -> list[User]:
     """So many users, a few at once."""
     users: list[User] = []
     for first in range(0, count, AT_ONCE):

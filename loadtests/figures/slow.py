@@ -24,7 +24,8 @@ OPTIONS = ("step_ms=5", "encoded_bytes=60000")
 RATE = 30.0
 BYTES_PER_SECOND = 900_000.0
 OTHERS = 3
-GRACE, WATCHED = 1.0, 2.0
+GRACE, WATCHED, LEAST = 1.0, 2.0, 0.5
+"""Seconds from the stop to the count, of the count, and the least of both at any pace."""
 STEPS = "riverrun_step_seconds_count"
 
 
@@ -47,7 +48,7 @@ async def slow_reader(plan: Plan) -> list[Metric]:
         stopped = []
         for number in range(plan.rounds):
             plan.say(f"stopped reader, round {number + 1} of {plan.rounds}")
-            stopped.append(await _stopped(server))
+            stopped.append(await _stopped(server, plan))
     ages = [age for (_, age), _ in pairs]
     ratios = [others / alone for (others, _), alone in pairs]
     return [
@@ -89,14 +90,15 @@ async def _others(server: Server, seconds: float) -> float:
     return percentile(times, 0.95)
 
 
-async def _stopped(server: Server) -> float:
+async def _stopped(server: Server, plan: Plan) -> float:
     """Model calls while the only user draws and doesn't read."""
+    grace, watched = (max(LEAST, plan.seconds(each)) for each in (GRACE, WATCHED))
     async with slow_user(server) as (user, line):
         await user.draw(RATE, 0.5)
         line.rate = 0.0
-        await user.draw(RATE, GRACE)
+        await user.draw(RATE, grace)
         before = await server.counted(STEPS)
-        await user.draw(RATE, WATCHED)
+        await user.draw(RATE, watched)
         steps = await server.counted(STEPS) - before
         line.rate = 1e9
     return steps

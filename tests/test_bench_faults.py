@@ -1,0 +1,101 @@
+"""Every figure of the benchmark sees the fault that it is there to catch.
+
+Role: each case measures with a healthy server and with one that has the fault planted
+(`loadtests/faults.py`), small and short, and asks for two things: the figure misses its goal, and
+it is clearly worse than the healthy one on the same machine a moment ago (a figure that always
+missed would pass the first alone). The healthy one isn't held to its goal: machines differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from loadtests.figures import FIGURES
+from loadtests.figures.fairness import fairness
+from loadtests.figures.gateway import gateway_ratio
+from loadtests.figures.latency import edit_to_preview
+from loadtests.figures.memory import painted, plain
+from loadtests.figures.peer import vs_naive
+from loadtests.figures.plan import STAND_IN, Plan
+from loadtests.figures.scenes import scenes
+from loadtests.figures.slow import slow_reader
+from loadtests.figures.start import start
+from loadtests.figures.tax import server_tax, server_tax_fast
+from loadtests.metric import Metric
+
+Measure = Callable[[Plan], Awaitable[list[Metric]]]
+SMALL = Plan(rounds=1, pace=0.15, scenes=STAND_IN)
+SMALLER, FEW = replace(SMALL, pace=0.1), replace(SMALL, pace=0.06)
+quick_start = functools.partial(start, imports="import time; time.sleep(0.5)", cached=True)
+quick_plain = functools.partial(plain, settle=0.3)
+
+CASES: dict[str, tuple[Measure, Plan, str, tuple[str, ...]]] = {
+    "server_tax": (server_tax, SMALL, "slow_decode", ("server_tax",)),
+    "server_tax_fast": (server_tax_fast, SMALL, "slow_send", ("server_tax_fast",)),
+    "edit_to_preview": (
+        edit_to_preview,
+        SMALL,
+        "slow_receive,first_in_first_out",
+        ("edit_to_preview_ms", "edit_to_preview_ms_at_30"),
+    ),
+    "vs_naive": (vs_naive, SMALLER, "first_in_first_out", ("vs_naive_p95",)),
+    "fairness": (fairness, SMALL, "unfair", ("fairness",)),
+    "slow_reader": (
+        slow_reader,
+        SMALL,
+        "no_credit,shared_wait",
+        ("slow_reader_age_ms", "slow_reader_others", "stopped_reader_steps"),
+    ),
+    "idle_session": (quick_plain, FEW, "hoard", ("idle_session_kb",)),
+    "gateway_ratio": (gateway_ratio, SMALL, "slow_send", ("gateway_ratio",)),
+    "start": (quick_start, SMALL, "slow_start", ("start_ratio", "page_alive_s")),
+}
+MARGIN = 1.25
+
+
+def worse(broken: Metric, healthy: Metric) -> bool:
+    assert broken.goal
+    if broken.goal.sign == "≥":
+        return broken.value * MARGIN <= healthy.value
+    return broken.value >= healthy.value * MARGIN
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_planted_fault_is_seen(case: str) -> None:
+    measure, plan, fault, names = CASES[case]
+    healthy, broken = await measure(plan), await measure(replace(plan, fault=fault))
+    judge(healthy, broken, names)
+
+
+async def test_canvases_that_do_not_rest_are_seen() -> None:
+    """Memory doesn't depend on time: both servers at once."""
+    both = await asyncio.gather(painted(FEW), painted(replace(FEW, fault="no_rest")))
+    judge(*both, ("idle_session_kb_painted",))
+
+
+def judge(healthy: list[Metric], broken: list[Metric], names: tuple[str, ...]) -> None:
+    assert tuple(each.name for each in healthy) == names
+    for good, bad in zip(healthy, broken, strict=True):
+        assert bad.met is False, bad
+        assert worse(bad, good), (good, bad)
+
+
+async def test_a_stage_that_grows_is_seen_in_its_share() -> None:
+    """`scenes_pictures_*` have no goal: what they show is where the time goes."""
+    healthy, broken = await scenes(SMALLER), await scenes(replace(SMALLER, fault="slow_decode"))
+    for before, after in zip(healthy, broken, strict=True):
+        assert before.met is None
+        assert after.value < before.value
+        assert after.detail["share"]["decode"] > before.detail["share"]["decode"] + 0.05
+
+
+def test_every_figure_has_its_case() -> None:
+    tested = {name for *_, names in CASES.values() for name in names}
+    assert tested | {"idle_session_kb_painted"} == {
+        name for figure in FIGURES if figure.name != "scenes" for name in figure.metrics
+    }

@@ -150,6 +150,15 @@ def _in_fp32(library: str) -> dict[str, Any]:
     return {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
 
 
+def choose_device(wanted: str) -> torch.device:
+    """The named device, or with `auto` the best that this machine has."""
+    if wanted != "auto":
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
 def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
     """Set the number format: the named one, or with `auto` what is fastest here.
 
@@ -157,6 +166,7 @@ def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
     are timed; a GPU gets fp16 (bf16 where the GPU has it).
     """
     named = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    named |= {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
     if wanted != "auto":
         if wanted not in named:
             raise ValueError(f"dtype {wanted}: there are auto, {', '.join(named)}")

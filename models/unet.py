@@ -36,10 +36,12 @@ from models.base import (
     Request,
     State,
 )
-from models.checkpoint import Checkpoint, choose_dtype, open_checkpoint
+from models.checkpoint import Checkpoint, choose_device, choose_dtype, open_checkpoint
 from models.sigmas import Levels
 
 REMEMBERED_PROMPTS = 256
+OPENING = 0.75
+"""The part of loading that is opening the folder; the rest is warming up."""
 Pixels = NDArray[np.uint8]
 
 
@@ -77,7 +79,7 @@ class UNetModel:
         self, folder: str, spec: ModelSpec, device: str = "cpu", dtype: str = "auto"
     ) -> None:
         self.spec = spec
-        self._folder, self._device, self._dtype = folder, torch.device(device), dtype
+        self._folder, self._device, self._dtype = folder, choose_device(device), dtype
         self._words: OrderedDict[str, Tensor] = OrderedDict()
         self._parts: Checkpoint | None = None
 
@@ -90,13 +92,15 @@ class UNetModel:
     @torch.inference_mode()
     def load(self, progress: Progress) -> None:
         """Open the folder, choose the number format, warm up every batch size."""
-        self._parts = open_checkpoint(self._folder, self._device, progress)
+        self._parts = open_checkpoint(
+            self._folder, self._device, lambda stage, part: progress(stage, OPENING * part)
+        )
         choose_dtype(self._parts, self._dtype)
         for size in range(1, self.spec.max_batch + 1):
-            progress("warming up", size / self.spec.max_batch)
             rows = self.begin([self._blank()] * size, [None] * size)
             self.step(rows)
             self.decode(rows)
+            progress("warming up", OPENING + (1 - OPENING) * size / self.spec.max_batch)
 
     def _blank(self) -> Request:
         return Request("", self.spec.name, 0, 0, self.spec.defaults())

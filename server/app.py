@@ -36,7 +36,7 @@ from server.problems import answer, on_bug, on_http, on_typed
 from server.registry import builders
 from server.security import Gate, GateMiddleware
 from server.settings import Settings
-from server.static import page_routes
+from server.static import Page, page_routes
 from server.websocket import SessionSocket
 from streaming.clock import monotonic
 from streaming.engine import Engine, EngineThread
@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> Starlette:
 
     app = Starlette(
         routes=make_routes(house),
-        middleware=[Middleware(GateMiddleware, gate=house.gate)],
+        middleware=[Middleware(GateMiddleware, gate=house.gate, refused=metrics.refused)],
         exception_handlers={
             RiverrunError: _counted(metrics),
             ModelError: _counted(metrics),
@@ -111,7 +111,7 @@ def make_routes(house: House) -> list[BaseRoute]:
         Route("/openapi.json", describe),
         # Apart, so that a wrong method here is told as such and not looked for among the files.
         Mount("/v1", routes=version_1),
-        *page_routes(),
+        *page_routes(Page()),
     ]
 
 

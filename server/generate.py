@@ -102,7 +102,7 @@ class Generate:
         self._house.gate.check_token(bearer(request.headers))
         body: GenerateRequest = parse_body(await read_body(request, self._house), GenerateRequest)
         wish = read_wish(body, self._house.hub.known_specs)
-        return Answer(wish, lambda: self._frames(wish))
+        return Answer(wish, lambda: self._frames(wish), self._house.metrics.refused)
 
     def _frames(self, wish: Wish) -> Frames:
         return self._house.hub.generate(
@@ -173,11 +173,16 @@ def _canvas(uri: str) -> bytes:
 
 
 class Answer:
-    """The ASGI response that runs the generation while it watches whether the client is there."""
+    """The ASGI response that runs the generation while it watches whether the client is there.
 
-    def __init__(self, wish: Wish, frames: Callable[[], Frames]) -> None:
+    `failed` is told the code of what went wrong."""
+
+    def __init__(
+        self, wish: Wish, frames: Callable[[], Frames], failed: Callable[[str], None]
+    ) -> None:
         self._wish = wish
         self._frames = frames
+        self._failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         run = self._stream(send) if self._wish.stream else self._single(scope, receive, send)
@@ -191,6 +196,7 @@ class Answer:
                     if frame.final:
                         response = picture_response(self._wish, frame)
         except (RiverrunError, ModelError) as error:
+            self._failed(error.code)
             response = problem(error)
         if response is None:
             response = problem(_nothing())
@@ -203,6 +209,7 @@ class Answer:
                 if first is None:
                     raise _nothing()
             except (RiverrunError, ModelError) as error:
+                self._failed(error.code)
                 await send_response(problem(error), send)
                 return
             await send(_EVENTS_HEAD)
@@ -211,6 +218,7 @@ class Answer:
                 async for frame in frames:
                     await _send_chunk(send, picture_event(self._wish, frame))
             except (RiverrunError, ModelError) as error:
+                self._failed(error.code)
                 await _send_chunk(send, event_text("error", body_of(as_riverrun(error))))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

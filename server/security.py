@@ -17,7 +17,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,9 +33,8 @@ _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")
 PAGE_POLICY = "; ".join((
     "default-src 'self'",
     "img-src 'self' blob: data:",
-    "connect-src 'self' ws: wss: blob: data:",
+    "connect-src 'self' ws: wss:",
     "worker-src 'self' blob:",
-    "style-src 'self' 'unsafe-inline'",
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",
@@ -122,12 +121,13 @@ def bearer(headers: Headers) -> str | None:
 class GateMiddleware:
     """Checks Host and Origin of every request and upgrade, and sets the headers for safety.
 
-    Pages of allowed foreign origins get the CORS headers that let them read the answers.
+    `refused` is told the code of each refusal. Pages of allowed foreign origins get the CORS headers that let them read the answers.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, refused: Callable[[str], None]) -> None:
         self.app = app
         self.gate = gate
+        self.refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -139,6 +139,7 @@ class GateMiddleware:
             self.gate.check_host(host)
             self.gate.check_origin(origin, host)
         except RiverrunError as error:
+            self.refused(error.code)
             await problem(error)(scope, receive, send)
             return
         if scope["type"] == "websocket":

@@ -249,13 +249,15 @@ async def test_a_failure_after_the_first_preview_is_an_event() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    await Answer(wish, frames)({}, receive, send)
+    failures: list[str] = []
+    await Answer(wish, frames, failures.append)({}, receive, send)
     assert sent[0]["status"] == 200
     text = b"".join(message["body"] for message in sent[1:]).decode()
     (name, _), (last, problem) = events(httpx.Response(200, text=text))
     assert (name, last) == ("preview", "error")
     assert (problem["code"], problem["retryable"]) == ("resource_exhausted", True)
     assert sent[-1]["more_body"] is False
+    assert failures == ["resource_exhausted"]
 
 
 def test_typed_refusals_without_a_server() -> None:

@@ -134,6 +134,8 @@ async def test_a_real_server_shows_what_happened(server: Served) -> None:
 def test_http_refusals_are_counted_by_code(server: Served) -> None:
     server.post("/v1/generate", json={"prompt": "x", "model": "nope"})
     server.post("/v1/generate", json={"prompt": "raise" * 10_000})
+    server.get("/", headers={"Host": "evil.example"})
     found = read(server.get("/metrics").text)
+    assert found['riverrun_refused_total{code="foreign_host"}'] == 1
     assert found['riverrun_refused_total{code="unknown_model"}'] == 1
     assert found['riverrun_refused_total{code="invalid_parameter"}'] == 1

@@ -1,0 +1,1 @@
+"""Tests that drive the real page in a real headless Chromium against a real server."""

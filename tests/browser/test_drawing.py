@@ -1,0 +1,149 @@
+"""Draw, and watch it paint: strokes, words, undo, and two windows that don't mix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.browser.conftest import Open
+from tests.browser.driver import around, difference
+
+HERE = (0.3, 0.3)
+FAR = (0.85, 0.15)
+
+
+def test_a_stroke_changes_the_painting_where_it_falls(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    before, revision = draw.look(), draw.stats()["revision"]
+    draw.material(-1)
+    draw.stroke([(0.24, 0.3), (0.36, 0.3)])
+    draw.after(revision)
+    changed = difference(before, draw.look())
+    near, far = changed[around(HERE)].mean(), changed[around(FAR)].mean()
+    assert near > 8
+    assert near > 3 * far
+    draw.quiet()
+
+
+def test_the_ink_melts_into_the_painting(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    draw.material(-1)
+    x, y = draw.place(HERE)
+    draw.page.mouse.move(x, y)
+    draw.page.mouse.down()
+    draw.page.mouse.move(x + 20, y, steps=3)
+    assert draw.look("canvas").max() > 0
+    draw.page.mouse.up()
+    draw.settle()
+    draw.wait(
+        "() => { const c = document.getElementById('canvas');"
+        " return !c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean); }"
+    )
+
+
+def test_other_words_make_another_painting(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    before, revision = draw.look(), draw.stats()["revision"]
+    draw.page.get_by_test_id("prompt").fill("night, winter")
+    draw.after(revision)
+    assert difference(before, draw.look()).mean() > 4
+
+
+def test_another_seed_makes_another_painting(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    before, revision = draw.look(), draw.stats()["revision"]
+    draw.page.keyboard.press("Escape")
+    draw.page.get_by_role("button", name="New seed").click()
+    draw.after(revision)
+    assert difference(before, draw.look()).mean() > 0.2
+    assert int(draw.page.get_by_test_id("seed").input_value()) != 0
+
+
+def test_undo_and_redo_take_whole_gestures(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    before, paper, revision = draw.look(), draw.look("paper"), draw.stats()["revision"]
+    draw.material(-1)
+    draw.stroke([(0.2, 0.2), (0.4, 0.4), (0.2, 0.4)], steps=20)
+    draw.after(revision)
+    after, drawn = draw.look(), draw.look("paper")
+    draw.undo()
+    assert np.array_equal(draw.look("paper"), paper)
+    assert difference(draw.look(), before).mean() < 0.25 * difference(after, before).mean()
+    draw.page.get_by_test_id("redo").click()
+    draw.wait("() => document.querySelector('[data-testid=redo]').disabled")
+    draw.settle()
+    assert np.array_equal(draw.look("paper"), drawn)
+
+
+def test_clear_takes_the_canvas_away(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    draw.page.get_by_test_id("clear").click()
+    draw.settle()
+    assert draw.look("paper").min() == 255
+    draw.undo()
+    assert draw.look("paper").min() < 255
+
+
+def test_the_strip_goes_back(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    thumbs = draw.page.locator(".thumb")
+    thumbs.first.wait_for()
+    paper, revision = draw.look("paper"), draw.stats()["revision"]
+    draw.material(-1)
+    draw.stroke([(0.3, 0.3), (0.7, 0.3)])
+    draw.after(revision)
+    thumbs.nth(1).wait_for()
+    thumbs.first.click()
+    draw.after(draw.stats()["revision"])
+    assert np.array_equal(draw.look("paper"), paper)
+
+
+def test_two_windows_are_two_sessions(open_page: Open) -> None:
+    one, two = open_page(), open_page()
+    one.begin()
+    two.material(-1)
+    two.fill((0.5, 0.5))
+    two.settle()
+    canvas, painting = two.look("paper"), two.look()
+    one.page.get_by_test_id("clear").click()
+    one.settle()
+    two.frames(30)
+    assert np.array_equal(two.look("paper"), canvas)
+    assert np.array_equal(two.look(), painting)
+    assert one.look("paper").min() == 255
+
+
+def test_a_pen_presses_and_a_palm_is_nothing(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    before = draw.look("paper")
+    draw.material(-1)
+    draw.page.evaluate(
+        """([x, y]) => {
+          const canvas = document.getElementById('canvas');
+          const fire = (type, init) => canvas.dispatchEvent(new PointerEvent(type, {
+            bubbles: true, clientX: x, clientY: y, button: 0, pointerId: 7, ...init }));
+          fire('pointerdown', { pointerType: 'touch', width: 120, height: 90 });
+          fire('pointerup', { pointerType: 'touch', width: 120, height: 90 });
+        }""",
+        list(draw.place(HERE)),
+    )
+    draw.frames(3)
+    assert np.array_equal(draw.look("paper"), before)
+
+
+def test_the_capsule_shows_one_pictures_life(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    draw.page.locator("#capsule-button").click()
+    stages = draw.page.locator(".waterfall .name").all_inner_texts()
+    assert stages[:4] == ["page", "uplink", "queue", "begin"]
+    assert stages[-1] == "paint"
+    stats = draw.stats()
+    assert 0 < stats["editToEyeP50"] <= stats["editToEyeP95"]

@@ -1,0 +1,108 @@
+"""A lost line shows and heals; who looks at nothing costs nothing."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import Open
+from tests.browser.driver import around, difference, new_tab
+from tests.conftest import Serve
+from tests.serving import Served
+
+
+def engine_rows(house: Served) -> float:
+    """Rows that the engine ever stepped."""
+    lines = house.get("/metrics").text.splitlines()
+    sums = [line for line in lines if line.startswith("riverrun_step_rows_sum")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in sums)
+
+
+def test_a_killed_server_comes_back_and_the_canvas_is_still_there(
+    open_page: Open, serve: Serve, model: str
+) -> None:
+    first = serve("--model", model)
+    draw = open_page(first.address)
+    draw.begin()
+    before, paper = draw.look(), draw.look("paper")
+    first.signal(signal.SIGKILL)
+    first.wait()
+    draw.wait("() => riverrun.stats().state === 'reconnecting'")
+    assert draw.page.get_by_test_id("status").inner_text() == "Reconnecting"
+    draw.stroke([(0.3, 0.3), (0.4, 0.3)])  # one draws on meanwhile
+    serve("--model", model, "--port", str(first.port))
+    draw.wait("() => riverrun.stats().state === 'live'")
+    draw.settle()
+    healed = draw.look("paper")
+    assert difference(healed, paper)[around((0.8, 0.2))].max() == 0
+    assert difference(healed, paper)[around((0.35, 0.3), 1)].mean() > 8
+    assert difference(draw.look(), before)[around((0.85, 0.15))].mean() < 12
+
+
+def test_a_reload_resumes_the_session(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    revision, paper = draw.stats()["revision"], draw.look("paper")
+    draw.page.reload()
+    draw.wait("() => window.riverrun && riverrun.stats().state === 'live'")
+    draw.wait(f"() => riverrun.stats().shownRevision === {revision}")
+    assert np.array_equal(draw.look("paper"), paper)
+
+
+def test_a_goodbye_of_the_server_has_its_own_words(open_page: Open, serve: Serve) -> None:
+    served = serve()
+    draw = open_page(served.address)
+    draw.begin()
+    served.signal(signal.SIGTERM)
+    draw.wait("() => ['draining', 'reconnecting'].includes(riverrun.stats().state)")
+    assert served.wait() == 0
+
+
+def test_an_untouched_page_costs_the_engine_nothing(open_page: Open, house: Served) -> None:
+    before = engine_rows(house)
+    draw = open_page()
+    draw.frames(60)
+    assert engine_rows(house) == before
+    assert not draw.stats()["touched"]
+    draw.stroke([(0.4, 0.4), (0.6, 0.6)])
+    draw.settle()
+    assert engine_rows(house) > before
+
+
+def test_a_hidden_tab_costs_the_engine_nothing(open_page: Open, house: Served) -> None:
+    draw = open_page()
+    draw.begin()
+    draw.page.evaluate(
+        """() => {
+          Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
+          document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+    draw.frames(10)
+    before = engine_rows(house)
+    revision = draw.stats()["revision"]
+    draw.page.get_by_test_id("prompt").fill("a word from behind")
+    draw.wait(f"() => riverrun.stats().revision > {revision}")
+    draw.frames(20)
+    assert engine_rows(house) == before
+    draw.page.evaluate(
+        """() => {
+          delete document.hidden;
+          document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+    draw.settle()
+    assert engine_rows(house) > before
+
+
+def test_the_page_lives_without_a_server(chromium: Browser, serve: Serve) -> None:
+    served = serve()
+    context, draw = new_tab(chromium)
+    context.route("**/v1/**", lambda route: route.abort())
+    draw.page.goto(served.address)
+    draw.wait("() => window.riverrun && riverrun.stats().state === 'reconnecting'")
+    draw.stroke([(0.4, 0.4), (0.6, 0.6)])
+    assert draw.look("paper").min() < 255
+    context.close()

@@ -121,7 +121,8 @@ def bearer(headers: Headers) -> str | None:
 class GateMiddleware:
     """Checks Host and Origin of every request and upgrade, and sets the headers for safety.
 
-    `refused` is told the code of each refusal. Pages of allowed foreign origins get the CORS headers that let them read the answers.
+    `refused` is told the code of each refusal. Pages of allowed foreign origins get the CORS
+    headers that let them read the answers.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, refused: Callable[[str], None]) -> None:

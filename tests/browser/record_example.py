@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ SEED = 11
 REST = 1400.0
 Point = tuple[float, float, float]
 
+RIDGE = ((-8, 138), (40, 104), (78, 132), (128, 84), (170, 128), (214, 98), (264, 130))
 DRAWING: tuple[tuple[str, float, tuple[tuple[float, float], ...]], ...] = (
     ("sky", 64, ((-10, 28), (266, 26))),
     ("sky", 64, ((266, 80), (-10, 82))),
@@ -75,7 +77,7 @@ def strokes(palette: dict[str, tuple[int, int, int]]) -> Iterator[Stroke]:
     now = 500.0
     for material, size, corners in DRAWING:
         points: list[Point] = []
-        for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+        for (x0, y0), (x1, y1) in itertools.pairwise(corners):
             length = math.hypot(x1 - x0, y1 - y0)
             count = max(2, round(length / SPEED * 60))
             for i in range(count):
@@ -93,7 +95,7 @@ def canvas_at(drawing: list[Stroke], moment: float, paper: tuple[int, int, int])
     pixels = np.full((SIZE, SIZE, 3), paper, np.uint8)
     for stroke in drawing:
         drawn = [point for point in stroke.points if point[2] <= moment]
-        for a, b in zip(drawn, drawn[1:], strict=False):
+        for a, b in itertools.pairwise(drawn):
             pixels[_capsule(a, b, stroke.size / 2)] = stroke.color
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
@@ -128,11 +130,11 @@ def record(client: httpx.Client, folder: Path, steps: int) -> dict[str, Any]:
     drawn = drawing[-1].points[-1][2]
     moments = [(at, "") for at in np.arange(EVERY, drawn + EVERY, EVERY)]
     prompts = [(drawn + EVERY + REST * (i + 1), words) for i, words in enumerate(WORDS)]
-    pictures = []
+    pictures: list[tuple[int, str]] = []
     for at, prompt in [*moments, *prompts]:
         name = f"{len(pictures):02d}.webp"
         (folder / name).write_bytes(paint(client, canvas_at(drawing, at, paper), prompt, steps))
-        pictures.append([round(at + LAG), name])
+        pictures.append((round(at + LAG), name))
     return {
         "model": model,
         "strokes": [{"color": s.color, "size": s.size, "points": s.points} for s in drawing],
@@ -151,9 +153,11 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.glob("*.webp"):
         old.unlink()
-    with serving("--model", options.model) as served:
-        with httpx.Client(base_url=served.address) as client:
-            recording = record(client, FOLDER, options.steps)
+    with (
+        serving("--model", options.model) as served,
+        httpx.Client(base_url=served.address) as client,
+    ):
+        recording = record(client, FOLDER, options.steps)
     text = json.dumps(recording, separators=(",", ":"))
     (FOLDER / "example.json").write_text(text, encoding="utf-8")
     total = sum(file.stat().st_size for file in FOLDER.iterdir())

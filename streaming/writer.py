@@ -120,8 +120,8 @@ class Writer:
 
     @property
     def room(self) -> bool:
-        """A credit is free that no waiting picture will use."""
-        return self._credits.free > len(self._latest)
+        """A credit is free and no picture waits: a writer that is stuck asks for nothing."""
+        return self._credits.free > 0 and not self._latest
 
     def offer(self, delivery: Delivery) -> bool:
         """Take a newer picture, in place of one that wasn't sent yet."""
@@ -207,6 +207,8 @@ class Writer:
         except JobFailed as error:
             self._credits.untake()
             self.reply(error_message(error))
+            if self._hosted is not None:
+                self._hosted.update()
             return
         sent = self._hub.clock()
         frame = delivery.frame(encoding, sequence, taken, sent)

@@ -147,3 +147,8 @@ def test_closing_twice_is_an_assertion() -> None:
     with pytest.raises(AssertionError, match="closed twice"):
         state.close()
     assert model.open_states == 0
+
+
+def test_unpainted_canvas_is_as_none() -> None:
+    model = loaded()
+    np.testing.assert_array_equal(picture(model, ask(model, 255)), picture(model, ask(model)))

@@ -138,3 +138,22 @@ async def a_house(limits: Limits | None = None, started: bool = True) -> AsyncIt
             task.cancel()
         await asyncio.gather(*house.tasks, return_exceptions=True)
         hub.encoder.close()
+
+
+class Now:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def a_hub(limits: Limits | None = None, ready: bool = True) -> tuple[Hub, ScriptedEngine, Now]:
+    engine, now = ScriptedEngine(), Now()
+    hub = Hub(engine.post, limits=limits, clock=now)
+    engine.hub = hub
+    if ready:
+        engine.start(hub)
+    return hub, engine, now

@@ -13,6 +13,8 @@ device call does.
 
 from __future__ import annotations
 
+import functools
+import struct
 import time
 import zlib
 from collections.abc import Hashable, Sequence
@@ -168,7 +170,7 @@ class FakeModel:
         rng = np.random.default_rng(0)
         shape = (self.options.height + JITTER, 3 * (self.options.width + JITTER))
         pattern = rng.integers(0, 64, shape, dtype=np.uint8)
-        self._noise = rng.bytes(self.options.encoded_bytes)
+        self._noise = rng.bytes(max(0, self.options.encoded_bytes - 16))
         for level in range(LEVELS):
             progress("patterns", level / LEVELS)
             self._patterns.append(pattern >> np.uint8(level))
@@ -214,10 +216,10 @@ class FakeModel:
         if self.options.faults and "wide!" in row.prompt:
             return Picture(np.zeros((4, 4), np.uint8))
         if self.options.encoded_bytes:
-            head = np.array(
-                [zlib.crc32(row.blocks.tobytes()), row.seed, row.step, row.steps], np.uint32
+            head = struct.pack(
+                "<4I", zlib.crc32(row.blocks.tobytes()), row.seed, row.step, row.steps
             )
-            data = head.tobytes() + self._noise[16:]
+            data = b"".join((head, self._noise))
             return Encoded(data, "jpeg", self.options.width, self.options.height)
         return Picture(self._paint(row))
 
@@ -257,6 +259,7 @@ def _blocks(request: Request) -> NDArray[np.uint8]:
     return np.where(unpainted, own, mixed).astype(np.uint8)
 
 
+@functools.lru_cache(64)
 def _own_colours(prompt: str) -> NDArray[np.float32]:
     """What a prompt means: one colour from its checksum, lighter towards the top."""
     code = zlib.crc32(prompt.encode())

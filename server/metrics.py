@@ -18,13 +18,13 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.process_collector import ProcessCollector
 
 from server.logs import event
+from server.tally import Counts, Tallies
 from streaming.messages import Ticked
 from streaming.observe import Observer, PictureSent
 
@@ -59,36 +59,34 @@ class Metrics(Observer):
             "edit_to_frame", "From an edit to the socket: each stage, and the total.", "stage"
         )
         self._total = self.edit_to_frame.labels("total")
-        self._stages = [(stage, self.edit_to_frame.labels(stage)) for stage in STAGES]
+        self._stages = [self.edit_to_frame.labels(stage) for stage in STAGES]
         self.interval = self._times("frame_interval", "Between pictures of one connection.")
-        self.pictures = self._count("pictures_sent", "Pictures sent.", "kind")
+        self.pictures = self._counts("pictures_sent", "Pictures sent.", "kind")
         self.bytes = self._count("picture_bytes", "Bytes of pictures sent.")
-        self.drops = self._count("pictures_dropped", "Pictures made and not sent.", "reason")
+        self.drops = self._counts("pictures_dropped", "Pictures made and not sent.", "reason")
         self.sessions = self._gauge("sessions", "Sessions that exist.")
         self.sessions_begun = self._count("sessions_opened", "Sessions begun.")
         self.sessions_over = self._count("sessions_ended", "Sessions over.", "reason")
         self.connections = self._gauge("connections", "Connections now.")
         self.left = self._count("connections_closed", "Connections over.", "reason")
-        self.edits = self._count("edits", "Edits accepted.", "kind")
+        self.edits = self._counts("edits", "Edits accepted.", "kind")
         self.refusals = self._count("refused", "Messages and requests refused.", "code")
 
     def _make_engine_figures(self) -> None:
         self.ready = self._gauge("ready", "1 while requests are served.")
         self.queue = self._gauge("queue", "Sessions that wait for their turn.", "model")
-        self.rows = Histogram(
-            "riverrun_step_rows",
-            "Rows of one model call.",
-            ["model"],
-            buckets=ROWS,
-            registry=self.registry,
+        self.rows = Tallies(
+            "riverrun_step_rows", "Rows of one model call.", "model", ROWS, self.registry
         )
         self.begin = self._times("begin", "One begin call of the model.", "model")
         self.step = self._times("step", "One step call of the model.", "model")
         self.decode = self._times("decode", "One decode call of the model.", "model")
 
-    def _times(self, name: str, text: str, *labels: str) -> Histogram:
-        name = f"riverrun_{name}_seconds"
-        return Histogram(name, text, labels, buckets=BUCKETS, registry=self.registry)
+    def _times(self, name: str, text: str, label: str = "") -> Tallies:
+        return Tallies(f"riverrun_{name}_seconds", text, label, BUCKETS, self.registry)
+
+    def _counts(self, name: str, text: str, label: str) -> Counts:
+        return Counts(f"riverrun_{name}", text, label, self.registry)
 
     def _count(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"riverrun_{name}", text, labels, registry=self.registry)
@@ -125,24 +123,26 @@ class Metrics(Observer):
         self.left.labels(reason).inc()
 
     def edit(self, kind: str) -> None:
-        self.edits.labels(kind).inc()
+        self.edits.add(kind)
 
     def refused(self, code: str) -> None:
         self.refusals.labels(code).inc()
 
     def picture_sent(self, sent: PictureSent) -> None:
-        self.pictures.labels("final" if sent.final else "preview").inc()
+        self.pictures.add("final" if sent.final else "preview")
         self.bytes.inc(sent.bytes)
         if sent.first:
-            self.first_frame.observe(sent.edit_to_frame_ms / 1000)
+            self.first_frame.own.observe(sent.edit_to_frame_ms / 1000)
         if sent.interval_ms is not None:
-            self.interval.observe(sent.interval_ms / 1000)
+            self.interval.own.observe(sent.interval_ms / 1000)
         self._total.observe(sent.edit_to_frame_ms / 1000)
-        for stage, figure in self._stages:
-            figure.observe(getattr(sent.times, stage) / 1000)
+        times = sent.times
+        spent = (times.queue, times.begin, times.step, times.decode, times.wait, times.encode)
+        for figure, milliseconds in zip(self._stages, spent, strict=True):
+            figure.observe(milliseconds / 1000)
 
     def dropped(self, reason: str, count: int = 1) -> None:
-        self.drops.labels(reason).inc(count)
+        self.drops.add(reason, count)
 
     def tick(self, ticked: Ticked) -> None:
         model = ticked.model

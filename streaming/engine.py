@@ -136,7 +136,10 @@ class Engine:
         self._scheduler.submit(request.session, request.model)
 
     def _row(self, session: str) -> Row:
-        return self._rows.setdefault(session, Row(session))
+        row = self._rows.get(session)
+        if row is None:
+            row = self._rows[session] = Row(session)
+        return row
 
     def _forget(self, session: str) -> None:
         self._scheduler.forget(session)

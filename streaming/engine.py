@@ -190,7 +190,7 @@ class Engine:
         self._release(row)
         if not isinstance(result, Failure):
             queue_ms = max(0.0, 1000 * (started - submit.received))
-            row.job = Job(submit.request, result, queue_ms, took)
+            row.job = Job.of(submit.request, result, queue_ms, took)
         return submit.request
 
     def _step(self, tick: Tick) -> None:

@@ -25,14 +25,22 @@ Close = Callable[[Callable[[], None]], None]
 
 @dataclass(slots=True)
 class Job:
-    """A request that is being made. Times in milliseconds of wall clock, whole calls: a batched
-    call counts in full for each of its rows, for that is how long each of them took."""
+    """A request that is being made (`request`: without its content). Times in milliseconds of wall
+    clock, of whole calls: a batched call counts in full for each of its rows, for that is how long
+    each of them took."""
 
     request: Request
     state: State
     queue_ms: float
     begin_ms: float
     step_ms: float = 0.0
+
+    @classmethod
+    def of(cls, request: Request, state: State, queue_ms: float, begin_ms: float) -> Job:
+        """The job that `state` makes of `request`. Keeps whose it is and lets go of what is in it:
+        a session that nobody looks at in mid-job mustn't hold a canvas here."""
+        whose = Request(request.session, request.model, request.job, request.revision, {})
+        return cls(whose, state, queue_ms, begin_ms)
 
     @property
     def final(self) -> bool:

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -499,6 +500,20 @@ def test_a_replaced_row_is_given_to_the_begin_that_replaces_it(rig: Rig, watched
     rig.final("s", 2)
     assert watched.begins[1] == [("s", 2, watched.opened[0], True)]
     assert watched.open_states == 1
+
+
+def test_a_running_job_lets_go_of_its_canvas(rig: Rig, watched: Watched) -> None:
+    gate = hold(watched)
+    canvas = np.zeros((256, 256, 3), np.uint8)
+    request = Request("s", "fake", 1, 1, rig.spec.defaults(), {"canvas": canvas})
+    held = weakref.ref(canvas)
+    rig.engine.post(Submit(request, 0.0))
+    rig.want("s")
+    del canvas, request
+    watched.entered.get(timeout=PATIENCE)
+    assert held() is None
+    gate.release(100)
+    rig.final("s")
 
 
 def test_rows_of_finished_jobs_are_kept_within_a_limit() -> None:

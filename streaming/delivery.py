@@ -39,7 +39,8 @@ class Delivery:
         key = (format, 0 if format == "png" else quality)
         if key not in self._encodings:
             future = encoder.submit(self.output.payload, format, quality)
-            future.add_done_callback(_seen)
+            if not future.done():
+                future.add_done_callback(_seen)
             self._encodings[key] = future
         return self._encodings[key]
 

@@ -131,11 +131,14 @@ class Hosted:
         """
         if self.ended:
             return
-        watching = [v for v in self.viewers if v.watching]
-        if watching and self._submitted < self.session.revision:
+        watched = pictures = previews = False
+        for viewer in self.viewers:
+            watched = watched or viewer.watching
+            if viewer.watching and viewer.room:
+                pictures, previews = True, previews or viewer.previews
+        if watched and self._submitted < self.session.revision:
             self._submit(self._clock() if received is None else received)
-        wanting = [v for v in watching if v.room]
-        wanted = (bool(wanting), any(v.previews for v in wanting))
+        wanted = (pictures, previews)
         if wanted != self._wanted:
             self._wanted = wanted
             self._post(Want(self.session.id, *wanted))
@@ -164,7 +167,7 @@ class Hosted:
     def sent(self, delivery: Delivery) -> None:
         """A viewer was sent this; of the newest final only the encoded bytes are kept on."""
         self.pictures += 1
-        if delivery is self.final:
+        if delivery is self.final and not isinstance(delivery.output.payload, Encoded):
             self.final = delivery.as_replay()
 
     def newest_final(self) -> Delivery | None:

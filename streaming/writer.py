@@ -68,6 +68,7 @@ class Writer:
         self._chosen: tuple[Delivery, int, float, asyncio.Future[Encoding]] | None = None
         self._newest = (-1, 0, 0)
         self._last_sent: float | None = None
+        self._sending = False
         self._dirty = False
         self._sharing = False
         self._shared = -1e9
@@ -130,6 +131,8 @@ class Writer:
         self._newest = delivery.order
         if self._latest.put(delivery) is not None:
             self._hub.observer.dropped("replaced")
+        if not self._sending:  # at once, so that the demand for the next picture never lapses
+            self._choose()
         self._wake.set()
         return True
 
@@ -178,15 +181,14 @@ class Writer:
 
     async def _advance(self) -> None:
         """Choose a picture if one may be sent, and send the chosen one if it is encoded."""
-        if self._chosen is None:
-            self._choose()
+        self._choose()
         if self._chosen is not None and self._chosen[3].done():
             chosen, self._chosen = self._chosen, None
             self._wake.set()
             await self._send_picture(*chosen)
 
     def _choose(self) -> None:
-        if self._credits.free <= 0 or self._hosted is None:
+        if self._chosen is not None or self._credits.free <= 0 or self._hosted is None:
             return
         delivery = self._latest.take()
         if delivery is None:
@@ -232,11 +234,14 @@ class Writer:
         )  # fmt: skip
 
     async def _send(self, data: str | bytes) -> None:
+        self._sending = True
         try:
             async with asyncio.timeout(self._hub.limits.send_seconds):
                 await self._transport.send(data)
         except TimeoutError:
             raise TooSlow("the client doesn't read what it is sent") from None
+        finally:
+            self._sending = False
 
     # --- snapshots ------------------------------------------------------------------------------
 

@@ -86,6 +86,18 @@ async def test_one_credit_is_one_picture() -> None:
         await until(lambda: house.engine.wanted(welcome.session))
 
 
+async def test_the_demand_does_not_lapse_with_each_picture() -> None:
+    async with a_house() as house:
+        wire, welcome = await house.enter()
+        for revision in range(1, 10):
+            wire.say(Params(revision, {"seed": revision}))
+            await wire.expect(Accepted)
+            wire.say(Ack((await house.shown(wire)).sequence))
+            wire.say(Ping(1.0))
+            await wire.expect(Pong)
+        assert house.engine.wants(welcome.session) == [(True, True)]
+
+
 async def test_demand_is_posted_on_change_only() -> None:
     async with a_house() as house:
         wire, welcome = await house.enter()

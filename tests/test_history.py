@@ -34,11 +34,13 @@ contents = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(contents, contents)
 def test_a_patch_is_the_way_back(one: Content, other: Content) -> None:
     assert same(patched(other, way_back(one, other)), one)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(contents, st.sampled_from([None, 1, 2])), min_size=1, max_size=30))
 def test_undo_all_then_redo_all_is_where_we_were(edits: list[tuple[Content, int | None]]) -> None:
     history, start = History(1 << 20), Content({"seed": 0}, None)

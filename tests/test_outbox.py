@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from streaming.errors import BadMessage
 from streaming.outbox import Chunks, Credits, Latest
@@ -37,6 +37,7 @@ def test_a_newer_revision_flushes_chunks_and_an_older_one_is_refused() -> None:
     assert chunks.flush(3) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.tuples(st.integers(1, 4), st.integers()), st.none()), max_size=60))
 def test_chunks_are_bounded_ordered_and_of_one_revision(
     steps: list[tuple[int, int] | None],
@@ -82,6 +83,7 @@ def test_a_credit_that_was_not_used_is_given_back() -> None:
     assert (credits.free, credits.take()) == (1, 1)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.lists(st.one_of(st.none(), st.integers(0, 40)), max_size=80))
 def test_never_more_than_the_window_is_on_its_way(window: int, steps: list[int | None]) -> None:
     credits, sent, acked = Credits(window), 0, 0

@@ -29,17 +29,14 @@ SECONDS = 40.0
 GRID = 32
 Point = tuple[float, float]
 
-_LOOK = (
-    """(id) => {
+_LOOK = """(id) => {
   const small = document.createElement('canvas');
-  small.width = small.height = %d;
+  small.width = small.height = GRID;
   const context = small.getContext('2d', { willReadFrequently: true });
   context.imageSmoothingQuality = 'high';
   context.drawImage(document.getElementById(id), 0, 0, small.width, small.height);
   return [...context.getImageData(0, 0, small.width, small.height).data];
-}"""
-    % GRID
-)  # noqa: UP031
+}""".replace("GRID", str(GRID))
 
 _SETTLED = """() => {
   const s = riverrun.stats();

@@ -110,7 +110,7 @@ export class Capsule {
     const rate = latency.rate(now);
     const live = store.state.link === 'live' && store.state.touched && latency.pictures > 0;
     const figures = [rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)}/s` : '', felt === null ? '' : `${Math.round(felt)} ms`];
-    text(byId('figures'), live ? figures.filter((part) => part !== '').join('  ') : current.figure);
+    text(byId('figures'), live ? figures.filter((part) => part !== '').join(' · ') : current.figure);
     if (!this.body.hidden) this.drawBody(current);
   }
 

@@ -12,7 +12,8 @@ import { Pen, type Point } from './stroke';
 import type { Store } from './store';
 import type { Studio } from './studio';
 
-const AMBIENT_MS = 400;
+const AMBIENT_MS = 1000;
+const AMBIENT_SHARE = { dark: 0.3, light: 0.2 };
 
 export class Easel {
   readonly pen: Pen;
@@ -73,7 +74,13 @@ export class Easel {
   ambient(picture: HTMLCanvasElement, now: number): void {
     if (now - this.ambientAt < AMBIENT_MS) return;
     this.ambientAt = now;
-    byId<HTMLCanvasElement>('ambient').getContext('2d')!.drawImage(picture, 0, 0, 24, 24);
+    const context = byId<HTMLCanvasElement>('ambient').getContext('2d', { alpha: false })!;
+    const { colorScheme } = getComputedStyle(document.documentElement);
+    context.globalAlpha = 1;
+    context.fillStyle = getComputedStyle(document.documentElement).backgroundColor;
+    context.fillRect(0, 0, 24, 24);
+    context.globalAlpha = colorScheme === 'light' ? AMBIENT_SHARE.light : AMBIENT_SHARE.dark;
+    context.drawImage(picture, 0, 0, 24, 24);
   }
 
   private arrange(): void {

@@ -137,6 +137,8 @@ export class Ink {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.globalCompositeOperation = 'source-over';
     context.clearRect(0, 0, this.element.width, this.element.height);
+    const empty = String(this.blots.length === 0 || !this.shown);
+    if (this.element.dataset['empty'] !== empty) this.element.dataset['empty'] = empty;
     if (this.shown) for (const blot of this.blots) this.drawBlot(blot, now, span);
     return melting;
   }

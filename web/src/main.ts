@@ -96,7 +96,6 @@ function main(): void {
         ink.clear();
         if (keep) {
           example.finish();
-          store.set({ params: { ...store.state.params, prompt: example.lastPrompt } });
           courier.setParams(['prompt']);
         } else {
           studio.surface.reset();

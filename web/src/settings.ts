@@ -53,9 +53,15 @@ function seed(store: Store, studio: Studio): void {
 function fold(): void {
   const button = byId<HTMLButtonElement>('more');
   const body = byId('settings');
-  button.addEventListener('click', () => {
-    body.hidden = !body.hidden;
-    button.setAttribute('aria-expanded', String(!body.hidden));
+  const turn = (open: boolean): void => {
+    body.hidden = !open;
+    button.setAttribute('aria-expanded', String(open));
+  };
+  button.addEventListener('click', () => turn(body.hidden === true));
+  body.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    turn(false);
+    button.focus();
   });
 }
 

@@ -22,7 +22,7 @@ export interface Segment {
   p1: number;
 }
 
-const LONGEST_PIECE = 1.5;
+const LONGEST_PIECE = 3;
 const SHORTEST_MOVE = 0.25;
 
 /** The smoothing alone: points in, segments out. */

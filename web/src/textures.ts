@@ -13,6 +13,11 @@ function tinted([r, g, b]: RGB, by: number): string {
   return `rgb(${mix(r)} ${mix(g)} ${mix(b)})`;
 }
 
+/** Evenly scattered places in the unit square (the R2 sequence). */
+function scattered(i: number): [number, number] {
+  return [(0.5 + i * 0.7548776662) % 1, (0.5 + i * 0.5698402910) % 1];
+}
+
 function waves(context: CanvasRenderingContext2D, s: number): void {
   for (let row = 0; row < 4; row++) {
     context.beginPath();
@@ -46,7 +51,7 @@ function conifers(context: CanvasRenderingContext2D, s: number): void {
 function specks(count: number, radius: number): Painter {
   return (context, s) => {
     for (let i = 0; i < count; i++) {
-      const [x, y] = [(i * 0.618 + 0.13) % 1, (i * 0.382 + 0.31 * (i % 3)) % 1];
+      const [x, y] = scattered(i);
       context.beginPath();
       context.arc(x * s, y * s, radius, 0, 7);
       context.fill();
@@ -56,7 +61,7 @@ function specks(count: number, radius: number): Painter {
 
 function blades(context: CanvasRenderingContext2D, s: number): void {
   for (let i = 0; i < 16; i++) {
-    const [x, y] = [(((i * 0.618) % 1) * s), (((i * 0.382 + 0.2) % 1) * s)];
+    const [x, y] = scattered(i).map((part) => part * s) as [number, number];
     context.beginPath();
     context.moveTo(x, y + 4);
     context.lineTo(x + (i % 3) - 1, y - 4);

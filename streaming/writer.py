@@ -68,7 +68,7 @@ class Writer:
         self._chosen: tuple[Delivery, int, float, asyncio.Future[Encoding]] | None = None
         self._newest = (-1, 0, 0)
         self._last_sent: float | None = None
-        self._sending = False
+        self._deadline: asyncio.Timeout | None = None
         self._dirty = False
         self._sharing = False
         self._shared = -1e9
@@ -131,7 +131,7 @@ class Writer:
         self._newest = delivery.order
         if self._latest.put(delivery) is not None:
             self._hub.observer.dropped("replaced")
-        if not self._sending:  # at once, so that the demand for the next picture never lapses
+        if self._deadline is None:  # at once, so that the demand for the next picture never lapses
             self._choose()
         self._wake.set()
         return True
@@ -155,12 +155,12 @@ class Writer:
         if self._hosted is not None:
             session, retry = self._hosted.session, self._hub.limits.retry_seconds
             self.reply(DrainingNotice(session.id, session.secret, retry))
-        self._end(Leave(1012, "draining"))
+        self._end(Leave(1012, "draining"), self._hub.limits.close_seconds)
 
     def end(self) -> None:
         """Say that the session is over, and leave."""
         self.reply(Ended())
-        self._end(Leave(1000, "ended"))
+        self._end(Leave(1000, "ended"), self._hub.limits.close_seconds)
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -234,14 +234,14 @@ class Writer:
         )  # fmt: skip
 
     async def _send(self, data: str | bytes) -> None:
-        self._sending = True
         try:
-            async with asyncio.timeout(self._hub.limits.send_seconds):
+            async with asyncio.timeout(self._hub.limits.send_seconds) as self._deadline:
                 await self._transport.send(data)
         except TimeoutError:
-            raise TooSlow("the client doesn't read what it is sent") from None
+            slow = TooSlow("the client doesn't read what it is sent")
+            raise self._fate or slow from None
         finally:
-            self._sending = False
+            self._deadline = None
 
     # --- snapshots ------------------------------------------------------------------------------
 
@@ -293,10 +293,15 @@ class Writer:
         self._replies.append(data)
         if len(self._replies) > self._hub.limits.reply_queue:
             self._replies.clear()
-            self._end(TooSlow("the client doesn't read its replies"))
+            self._end(TooSlow("the client doesn't read its replies"), 0.0)
         self._wake.set()
 
-    def _end(self, fate: Exception) -> None:
+    def _end(self, fate: Exception, within: float) -> None:
+        """Leave because of `fate`; a send that is stuck is given up `within` seconds."""
         if self._fate is None:
             self._fate = fate
         self._wake.set()
+        stuck = self._deadline
+        if stuck is not None and not stuck.expired():
+            soon = asyncio.get_running_loop().time() + within
+            stuck.reschedule(min(soon, stuck.when() or soon))

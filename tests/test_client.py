@@ -275,6 +275,20 @@ async def _open(url: str, **options: str) -> None:
         pass
 
 
+async def test_a_server_that_refuses_for_good_ends_the_session() -> None:
+    async with a_place() as place, connect(place.url) as session:
+        await place.stop()
+        await until(lambda: not session.connected)
+        waiting = asyncio.create_task(session.edit(seed=9))
+        place.token = "new"
+        place._new()
+        await place.start()
+        with pytest.raises(Unauthorized):
+            await waiting
+        with pytest.raises(Unauthorized):
+            await anext(session.frames())
+
+
 async def test_the_session_ends_with_the_block_unless_it_is_kept() -> None:
     async with a_place() as place:
         async with connect(place.url) as session:

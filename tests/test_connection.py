@@ -256,7 +256,7 @@ async def test_who_does_not_read_is_closed_after_a_while() -> None:
 
 
 async def test_replies_that_pile_up_close_the_connection() -> None:
-    limits = Limits(send_seconds=0.1, close_seconds=0.02, reply_queue=5)
+    limits = Limits(send_seconds=1000, close_seconds=0.02, reply_queue=5)
     async with a_house(limits) as house:
         wire, _ = await house.enter()
         wire.stall()
@@ -264,6 +264,21 @@ async def test_replies_that_pile_up_close_the_connection() -> None:
             wire.say(Ping(1.0))
         await house.over()
         assert house.counts.left == ["too_slow"]
+
+
+@pytest.mark.parametrize("how", ["drained", "ended"])
+async def test_a_stuck_client_is_left_behind(how: str) -> None:
+    async with a_house(Limits(send_seconds=1000, close_seconds=0.02)) as house:
+        wire, welcome = await house.enter()
+        wire.stall()
+        wire.say(Ping(1.0))
+        await until(lambda: not wire._in.qsize())
+        if how == "drained":
+            await house.hub.drain(1000)
+        else:
+            house.hub.end(house.hub.hosted(welcome.session).session, "gone")
+        await house.over()
+        assert house.counts.left == ["draining" if how == "drained" else "ended"]
 
 
 async def test_a_client_that_stops_reading_costs_the_engine_nothing() -> None:

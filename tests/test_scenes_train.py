@@ -60,7 +60,8 @@ def test_resuming_gives_the_same_losses(tmp_path: Path) -> None:
         loop = Loop(plan(folder, steps=6, **changes), net)
 
         def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
-            return (net(torch.randn(8, 4, generator=chance)) - 1).square().mean()
+            result: torch.Tensor = net(torch.randn(8, 4, generator=chance))
+            return (result - 1).square().mean()
 
         return loop.run(loss_of)
 
@@ -88,10 +89,10 @@ def test_an_interrupt_saves_and_ends(tmp_path: Path) -> None:
 def test_the_painter_network_trains_and_samples(data: Dataset, tmp_path: Path) -> None:
     torch.manual_seed(0)
     vae = make_autoencoder(TINY).eval()
-    latents = encode_all(vae, data, tmp_path / "latents.pt")
+    latents = encode_all(vae, data, tmp_path, 9)
     assert latents.paintings.shape == (4, 4, 8, 8)
     assert latents.canvases.shape == (4, 1, 4, 8, 8)
-    kept = encode_all(vae, data, tmp_path / "latents.pt")
+    kept = encode_all(vae, data, tmp_path, 9)
     assert torch.equal(kept.paintings, latents.paintings)
     tokenizer = make_tokenizer(tmp_path / "tokenizer", ["sunset, winter", "day"] * 20)
     painter = make_painter(TINY, len(tokenizer))

@@ -17,15 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from models.scenes.autoencoder import to_tensor
 from models.scenes.dataset import Dataset
-from models.scenes.loop import Loop, Plan, half_precision
+from models.scenes.loop import Loop, Plan, half_precision, rank
 from models.scenes.nets import Painter, tokenize
 
 SERVED = (1.0, 1.0, 1.0, 0.75, 0.5, 0.5, 0.25)
@@ -48,34 +49,48 @@ class Latents:
         return len(self.paintings)
 
 
-def encode_all(vae: AutoencoderTiny, data: Dataset, path: Path) -> Latents:
-    """All raw latents, from `path` if they are there, else encoded and written to it."""
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        return Latents(saved["paintings"], saved["canvases"])
+def encode_all(vae: AutoencoderTiny, data: Dataset, folder: Path, count: int) -> Latents:
+    """Raw latents of the first `count` scenes, from `folder` if they are there, else encoded and
+    written to it; processes that train together encode a part each."""
+    world = dist.get_world_size() if dist.is_initialized() else 1
+    bounds = [min(count, len(data)) * part // world for part in range(world + 1)]
+    names = [folder / f"latents-{part}-of-{world}.pt" for part in range(world)]
+    own = names[rank()]
+    if not own.exists():
+        torch.save(_encode_rows(vae, data, range(*bounds[rank() : rank() + 2])), own)
+    if world > 1:
+        dist.barrier()
+    every = torch.cat([torch.load(name, weights_only=True) for name in names])
+    return Latents(every[:, 0].clone(), every[:, 1:].clone())
+
+
+def _encode_rows(vae: AutoencoderTiny, data: Dataset, wanted: range) -> Tensor:
+    """Latents (rows, 1 + variants, 4, h, w) fp16: the painting's, then its canvases'."""
     variants, began = data.canvases.shape[1], time.monotonic()
     parts: list[Tensor] = []
-    for first in range(0, len(data), ENCODE_ROWS):
-        rows = range(first, min(first + ENCODE_ROWS, len(data)))
+    for first in range(wanted.start, wanted.stop, ENCODE_ROWS):
+        rows = range(first, min(first + ENCODE_ROWS, wanted.stop))
         pictures = [data.paintings[i] for i in rows]
         pictures += [data.canvas(i, v) for i in rows for v in range(variants)]
         flat = _encode(vae, np.stack(pictures))
-        canvases = flat[len(rows) :].unflatten(0, (len(rows), variants))
+        canvases = flat[len(rows) :].view(len(rows), variants, *flat.shape[1:])
         parts.append(torch.cat([flat[: len(rows), None], canvases], 1))
-        if first % (100 * ENCODE_ROWS) == 0 and first:
-            left = (time.monotonic() - began) / first * (len(data) - first)
-            print(f"encoded {first}/{len(data)}, {left:.0f} s left", flush=True)
-    every = torch.cat(parts)
-    latents = Latents(every[:, 0].clone(), every[:, 1:].clone())
-    torch.save({"paintings": latents.paintings, "canvases": latents.canvases}, path)
-    return latents
+        if len(parts) % 50 == 0:
+            left = (
+                (time.monotonic() - began) / len(parts) * (len(wanted) / ENCODE_ROWS - len(parts))
+            )
+            print(
+                f"encoded {len(parts) * ENCODE_ROWS}/{len(wanted)}, {left:.0f} s left", flush=True
+            )
+    return torch.cat(parts)
 
 
 @torch.inference_mode()
 def _encode(vae: AutoencoderTiny, pictures: NDArray[np.uint8]) -> Tensor:
     device = next(vae.parameters()).device
     with half_precision(device):
-        return vae.encode(to_tensor(pictures).to(device)).latents.half().cpu()
+        latents: Tensor = vae.encode(to_tensor(pictures).to(device)).latents
+    return latents.half().cpu().contiguous()
 
 
 def train_painter(
@@ -85,29 +100,43 @@ def train_painter(
     latents: Latents,
     plan: Plan,
     batch: int = 16,
+    small_until: float = HALF_SIZE_UNTIL,
+    compiled: bool = False,
 ) -> Loop:
-    """Train in place; answers the loop, whose `average` is the network to keep."""
+    """Train in place; answers the loop, whose `average` is the network to keep.
+
+    Until `small_until` of the plan pictures are at half size, `batch` doubled. `compiled` fuses
+    the network's small operations (twice as fast on a CPU; needs a C++ compiler and minutes).
+    """
     loop = Loop(plan, painter)
+    network = torch.compile(painter, dynamic=False) if compiled else painter
     device = next(painter.parameters()).device
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=chance)))
-        small = loop.progress < HALF_SIZE_UNTIL
+        small = loop.progress < small_until
         rows = torch.from_numpy(rng.integers(0, len(latents), batch * (2 if small else 1)))
         variants = torch.from_numpy(rng.integers(0, latents.canvases.shape[1], len(rows)))
         clean = latents.paintings[rows].float().to(device)
         canvas = latents.canvases[rows, variants].float().to(device)
+        flipped = torch.from_numpy(rng.random(len(rows)) < 0.5).to(device)
+        clean, canvas = _flip(clean, flipped), _flip(canvas, flipped)
         if small:
             clean, canvas = F.avg_pool2d(clean, 2), F.avg_pool2d(canvas, 2)
         tokens = tokenize(tokenizer, [prompt(rng, data.captions[i]) for i in rows.tolist()])
-        return flow_loss(painter, clean, canvas, tokens.to(device), rng)
+        return flow_loss(network, clean, canvas, tokens.to(device), rng)
 
     loop.run(loss_of)
     return loop
 
 
+def _flip(latents: Tensor, which: Tensor) -> Tensor:
+    """Mirror some rows; the autoencoder is trained so that flipped latents are flipped pictures."""
+    return torch.where(which[:, None, None, None], latents.flip(3), latents)
+
+
 def flow_loss(
-    painter: Painter, clean: Tensor, canvas: Tensor, tokens: Tensor, rng: np.random.Generator
+    painter: nn.Module, clean: Tensor, canvas: Tensor, tokens: Tensor, rng: np.random.Generator
 ) -> Tensor:
     """Mean squared error of the velocity, one σ a row."""
     count = len(clean)

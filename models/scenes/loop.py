@@ -2,8 +2,9 @@
 
 Role: everything two trainings share: the plan, the rate's schedule, checkpoints, progress.
 Invariants: step k draws its chance from (seed, k) alone, so a run that was interrupted and resumed
-gives the same losses as one that wasn't; a checkpoint is written whole or not at all. Knows
-nothing of pictures. On a clock (`minutes`), elapsed time is kept in the checkpoint.
+gives the same losses as one that wasn't; a checkpoint is written whole or not at all. On a clock
+(`minutes`), elapsed time is kept in the checkpoint. Where `torch.distributed` is up, its processes
+train one network together: gradients are averaged, the first saves. Knows nothing of pictures.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+
+from models.scenes.muon import Muon
 
 Loss = Callable[[int, torch.Generator], Tensor]
 WARM_STEPS = 100
-AVERAGE = 0.999
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Plan:
     steps: int | None = None
     seed: int = 0
     decay: float = 0.01
+    matrix_rate: float | None = None  # Muon for matrices and convolutions, at this rate
+    average: float = 0.999  # share of the averaged weights that a step keeps
     save_seconds: float = 60.0
     stop_after: int | None = None  # end this sitting early; a later one goes on
 
@@ -52,15 +57,31 @@ def _has_amx() -> bool:
     return info.exists() and "amx_bf16" in info.read_text()
 
 
+def _optimizers(plan: Plan, module: nn.Module) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Optimizers with their full rates: AdamW, and Muon for what has two dimensions or more."""
+    weights = list(module.parameters())
+    matrices = [w for w in weights if w.ndim > 1] if plan.matrix_rate else []
+    chosen = {id(w) for w in matrices}
+    rest = [w for w in weights if id(w) not in chosen]
+    adam = torch.optim.AdamW(rest, plan.rate, (0.9, 0.99), weight_decay=plan.decay)
+    pairs: list[tuple[torch.optim.Optimizer, float]] = [(adam, plan.rate)]
+    if plan.matrix_rate:
+        pairs.append((Muon(matrices, plan.matrix_rate), plan.matrix_rate))
+    return pairs
+
+
+def rank() -> int:
+    """This process's number among those that train together."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
 class Loop:
     """One training of one module. `average` holds the averaged weights."""
 
     def __init__(self, plan: Plan, module: nn.Module) -> None:
         self.plan, self.module = plan, module
         self.average = copy.deepcopy(module).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            module.parameters(), plan.rate, (0.9, 0.99), weight_decay=plan.decay
-        )
+        self.optimizers = _optimizers(plan, module)
         self.step, self.elapsed, self.smooth = 0, 0.0, 0.0
         if plan.checkpoint.exists():
             self._restore()
@@ -78,9 +99,9 @@ class Loop:
         told = saved = tick = time.monotonic()
         try:
             while self.progress < 1.0 and len(losses) != self.plan.stop_after:
-                losses.append(self._advance(loss_of))
                 now = time.monotonic()
                 self.elapsed, tick = self.elapsed + now - tick, now
+                losses.append(self._advance(loss_of))
                 if now - told > 15:
                     told = now
                     self._tell()
@@ -95,30 +116,50 @@ class Loop:
         return losses
 
     def _advance(self, loss_of: Loss) -> float:
-        chance = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
+        seed = self.plan.seed * 1_000_003 + self.step + 1_000_000_007 * rank()
+        chance = torch.Generator().manual_seed(seed)
         warm = min(1.0, (self.step + 1) / WARM_STEPS)
-        rate = self.plan.rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.progress))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        factor = warm * (0.5 + 0.5 * math.cos(math.pi * self.progress))
+        for optimizer, rate in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
         loss = loss_of(self.step, chance)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._agree()
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer, _ in self.optimizers:
+            optimizer.step()
+        self.module.zero_grad(set_to_none=True)
         self.step += 1
         self._follow()
         value = float(loss.detach())
         self.smooth = value if self.step == 1 else 0.98 * self.smooth + 0.02 * value
         return value
 
+    def _agree(self) -> None:
+        """Average the gradients and the clock over all processes."""
+        if not dist.is_initialized():
+            return
+        grads = [p.grad for p in self.module.parameters() if p.grad is not None]
+        flat = torch.cat([*(grad.flatten() for grad in grads), torch.tensor([self.elapsed])])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        sizes = [*(grad.numel() for grad in grads), 1]
+        *means, clock = torch.split_with_sizes(flat, sizes)
+        for grad, mean in zip(grads, means, strict=True):
+            grad.copy_(mean.view_as(grad))
+        self.elapsed = float(clock)
+
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the averaged weights; faster at the beginning."""
-        keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
+        keep = min(self.plan.average, (1 + self.step) / (10 + self.step))
         ours = [p.detach() for p in self.module.parameters()]
         torch._foreach_lerp_(list(self.average.parameters()), ours, 1 - keep)
 
     def _tell(self) -> None:
+        if rank():
+            return
         spent, share = self.elapsed, max(self.progress, 1e-6)
         left = spent / share * (1 - share)
         name = self.plan.checkpoint.stem
@@ -129,11 +170,14 @@ class Loop:
         )
 
     def save(self) -> None:
+        """Write the checkpoint; only the first process does."""
+        if rank():
+            return
         self.plan.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         state = {
             "module": self.module.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             "counters": (self.step, self.elapsed, self.smooth),
         }
         fresh = self.plan.checkpoint.with_suffix(".part")
@@ -144,5 +188,6 @@ class Loop:
         state = torch.load(self.plan.checkpoint, map_location="cpu", weights_only=True)
         self.module.load_state_dict(state["module"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for (optimizer, _), saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.step, self.elapsed, self.smooth = state["counters"]

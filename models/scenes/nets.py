@@ -22,6 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WEIGHTS = Path(__file__).parent / "weights"
 TOKENS = 32
+VOCABULARY = 1200
 FACTOR = 8  # pixels a latent, each way
 START, END = "<|startoftext|>", "<|endoftext|>"
 INDEX = {
@@ -119,13 +120,14 @@ def make_tokenizer(folder: Path, texts: Iterable[str]) -> CLIPTokenizer:
     learner.train_from_iterator(
         texts,
         trainers.BpeTrainer(
-            vocab_size=2000, initial_alphabet=alphabet, end_of_word_suffix="</w>", min_frequency=8
+            vocab_size=900, initial_alphabet=alphabet, end_of_word_suffix="</w>", min_frequency=8
         ),
     )
     model = json.loads(learner.to_str())["model"]
     words = sorted(model["vocab"], key=model["vocab"].get)
     words = list(dict.fromkeys([*words, *(c + "</w>" for c in alphabet)]))
-    words = [word for word in words if word not in (START, END)] + [START, END]
+    words = [word for word in words if word not in (START, END)]
+    words += [f"<|spare{i}|>" for i in range(VOCABULARY - 2 - len(words))] + [START, END]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
     pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]

@@ -8,18 +8,24 @@ there is one. On two CPU cores `all` takes an hour and a half with the default m
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from diffusers import AutoencoderTiny
+from torch import multiprocessing
 from transformers import CLIPTokenizer
 
 from models.scenes.autoencoder import train_autoencoder
 from models.scenes.captions import THINGS
 from models.scenes.dataset import Dataset, prepare
 from models.scenes.flow import Latents, encode_all, train_painter
-from models.scenes.loop import Plan, device_for_training
+from models.scenes.loop import Plan, device_for_training, rank
 from models.scenes.nets import (
     WEIGHTS,
     Shape,
@@ -30,6 +36,8 @@ from models.scenes.nets import (
 )
 from models.scenes.palette import STRANGERS, VOCABULARY
 
+MATRICES: dict[str, float] = {"matrix_rate": 0.01, "average": 0.995}
+
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m models.scenes.train", description=__doc__)
@@ -37,24 +45,49 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
     top.add_argument("--scenes", type=int, default=10000, help="scenes to paint")
+    top.add_argument("--latents", type=int, default=10**9, help="scenes to train the unet on")
+    top.add_argument("--compile", action="store_true", help="faster steps, for minutes at first")
+    top.add_argument("--half-size", type=float, default=0.35, help="share of the unet at 128²")
     top.add_argument("--minutes", type=float, help="length of a stage by the clock")
     top.add_argument("--steps", type=int, help="length of a stage by count, instead")
     top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
     top.add_argument("--seed", type=int, default=0)
+    top.add_argument("--processes", type=int, default=1, help="train in so many, on a busy CPU")
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes made end too
+    prepare(options.out / "data", options.scenes)
+    if options.processes == 1:
+        run(options)
+        return
+    with tempfile.TemporaryDirectory() as meeting:
+        address = f"file://{meeting}/meet"
+        multiprocessing.spawn(_together, (options, address), options.processes)
+
+
+def _together(number: int, options: argparse.Namespace, address: str) -> None:
+    """One of several processes, each with one thread: threads of one process wait for each other
+    at every operation, processes once a step, which is far better on a busy machine."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", address, rank=number, world_size=options.processes)
+    run(options)
+    dist.destroy_process_group()
+
+
+def run(options: argparse.Namespace) -> None:
+    """The stages asked for, in this process."""
     torch.manual_seed(options.seed)
     data = prepare(options.out / "data", options.scenes)
     if options.stage in ("autoencoder", "all"):
         vae = make_autoencoder(Shape()).to(device_for_training())
-        plan = _plan(options, "autoencoder", 1.5e-3, 25.0)
-        train_autoencoder(vae, data, plan, options.batch or _batch(16))
+        plan = replace(_plan(options, "autoencoder", 1e-3, 25.0), **MATRICES)
+        train_autoencoder(vae, data, plan, _batch(options))
     if options.stage in ("unet", "all"):
         _train_unet(options, data)
-    if options.stage in ("unet", "all", "save"):
+    if options.stage in ("unet", "all", "save") and rank() == 0:
         _save(options, data)
 
 
@@ -64,18 +97,22 @@ def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -
     return Plan(where, rate, by_clock, options.steps, seed=options.seed)
 
 
-def _batch(on_cpu: int) -> int:
-    return on_cpu * 8 if torch.cuda.is_available() else on_cpu
+def _batch(options: argparse.Namespace) -> int:
+    """Rows a step of this process."""
+    whole = options.batch or (128 if torch.cuda.is_available() else 16)
+    return max(1, int(whole) // int(options.processes))
 
 
 def _train_unet(options: argparse.Namespace, data: Dataset) -> None:
     device = device_for_training()
     vae = trained_autoencoder(options.out).to(device)
-    latents = calibrated(vae, encode_all(vae, data, options.out / "latents.pt"), options.out)
+    latents = calibrated(vae, encode_all(vae, data, options.out, options.latents), options.out)
     tokenizer = tokenizer_for(options.out, data)
     painter = make_painter(Shape(), len(tokenizer)).to(device)
     plan = _plan(options, "unet", 6e-4, 60.0)
-    train_painter(painter, tokenizer, data, latents, plan, options.batch or _batch(16))
+    train_painter(
+        painter, tokenizer, data, latents, plan, _batch(options), options.half_size, options.compile
+    )
 
 
 def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTiny:

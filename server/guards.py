@@ -12,12 +12,16 @@ It does not know: ASGI applications, sessions. Pings are uvicorn's own.
 from __future__ import annotations
 
 import asyncio
+from struct import pack
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
+BINARY = 0x82
+"""First byte of a whole binary frame: FIN and the opcode."""
 MAX_HEAD_BYTES = 64 * 1024
 
 
@@ -122,6 +126,8 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._reading.stop()
 
     async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.send" and self._send_at_once(message.get("bytes")):
+            return
         kind = message["type"]
         if kind == "websocket.accept":
             self._opening.stop()
@@ -135,6 +141,23 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         if kind == "websocket.http.response.body" and self.close_sent:
             # A refusal is a complete answer too; uvicorn would log it as an error.
             self.handshake_complete = True
+
+    def _send_at_once(self, data: bytes | None) -> bool:
+        """Hand a picture to the transport with its frame's header and without a copy; False where
+        it takes the long way. The long way copies 64 kB twice, which is a third of what sending it
+        costs. What the frame is made of: RFC 6455, 5.2; no masking and no extension here."""
+        plain = self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN
+        if not data or not plain or self.disconnected or not self.writable.is_set():
+            return False
+        size = len(data)
+        if size < 126:
+            head = bytes((BINARY, size))
+        elif size < 65536:
+            head = pack(">BBH", BINARY, 126, size)
+        else:
+            head = pack(">BBQ", BINARY, 127, size)
+        self.transport.writelines((head, data))
+        return True
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

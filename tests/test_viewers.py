@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
+from models.base import Encoded
 from streaming.limits import Limits
 from streaming.messages import Forget
 from streaming.protocol import (
     Accepted,
     Ack,
     CanvasState,
+    Demand,
     End,
     Ended,
     Error,
@@ -22,6 +25,8 @@ from streaming.protocol import (
     ParamValue,
     PictureEdit,
     PictureFrame,
+    Ping,
+    Pong,
     Redo,
     State,
     Undo,
@@ -73,6 +78,50 @@ async def test_one_edits_and_the_other_is_told() -> None:
         assert (await one.expect(State)).params["seed"] == 6
 
 
+async def test_a_burst_of_edits_is_told_as_a_few_states() -> None:
+    async with a_house(Limits(state_seconds=1000)) as house:
+        one, welcome = await house.enter(Hello(1, "one"))
+        two, _ = await house.enter(Hello(1, "two", welcome.session, welcome.secret))
+        one.say(Params(1, {"seed": 1}))
+        assert (await two.expect(State)).revision == 1
+        for revision in range(2, 30):
+            one.say(Params(revision, {"seed": revision}))
+            await one.expect(Accepted)
+        two.say(Ping(1.0))
+        await two.expect(Pong)
+        assert two.waiting == 0
+
+
+async def test_the_last_state_of_a_burst_is_always_told() -> None:
+    async with a_house(Limits(state_seconds=0.01)) as house:
+        one, welcome = await house.enter(Hello(1, "one"))
+        two, _ = await house.enter(Hello(1, "two", welcome.session, welcome.secret))
+        for revision in range(1, 30):
+            one.say(Params(revision, {"seed": revision}))
+        while (await two.expect(State)).revision < 29:
+            pass
+
+
+async def test_a_picture_that_was_seen_is_not_shown_again() -> None:
+    async with a_house() as house:
+        wire, welcome = await house.enter()
+        wire.say(Params(1, {"seed": 1}))
+        await wire.expect(Accepted)
+        wire.say(Ack((await house.shown(wire)).sequence))
+        wire.say(Demand(False))
+        wire.say(Demand(True))
+        wire.say(Ping(1.0))
+        await wire.expect(Pong)
+        assert wire.waiting == 0
+        wire.say(Demand(False))
+        await until(lambda: not house.engine.wanted(welcome.session))
+        request = house.engine.requests[-1]
+        house.engine.make(replace(request, job=2))
+        wire.say(Demand(True))
+        frame = await wire.expect(PictureFrame)
+        assert (frame.job, frame.replay) == (2, True)
+
+
 async def test_both_see_one_encoding_and_the_slow_one_costs_the_other_nothing() -> None:
     async with a_house() as house:
         one, welcome = await house.enter(Hello(1, "one"))
@@ -109,6 +158,10 @@ async def test_who_comes_back_gets_everything_and_nothing_is_made_again() -> Non
         await wire.expect(Accepted)
         await wire.expect(Accepted)
         final = await house.shown(wire)
+        kept = house.hub.hosted(welcome.session)
+        await until(lambda: kept.pictures)
+        assert kept.final is not None
+        assert isinstance(kept.final.output.payload, Encoded)  # no pixels once it was sent
         wire.leave()
         await house.over()
         assert not house.engine.wanted(welcome.session)

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
 from models.scenes.autoencoder import picture_loss, psnr, to_bytes, to_tensor, train_autoencoder
 from models.scenes.captions import caption
 from models.scenes.dataset import HELD_OUT, Dataset, held_out, open_dataset, prepare
 from models.scenes.flow import Latents, encode_all, prompt, sample, step_sigmas, train_painter
 from models.scenes.loop import Loop, Plan
+from models.scenes.muon import orthogonal
 from models.scenes.nets import Shape, make_autoencoder, make_painter, make_tokenizer, tokenize
 from models.scenes.painter import paint_scene
 
@@ -70,6 +72,55 @@ def test_resuming_gives_the_same_losses(tmp_path: Path) -> None:
     assert len(whole) == 6
     assert parts == whole
     assert run(tmp_path / "parts") == []  # finished: nothing more to do
+
+
+def test_a_resumed_training_keeps_both_optimizers(tmp_path: Path) -> None:
+    def run(folder: Path, **changes: object) -> torch.nn.Module:
+        torch.manual_seed(0)
+        net = torch.nn.Linear(4, 4)
+        loop = Loop(plan(folder, steps=6, matrix_rate=0.02, **changes), net)
+        assert len(loop.optimizers) == 2
+
+        def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
+            result: torch.Tensor = net(torch.randn(8, 4, generator=chance))
+            return (result - 1).square().mean()
+
+        loop.run(loss_of)
+        return net
+
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "parts", stop_after=3)
+    parts = run(tmp_path / "parts")
+    pairs = zip(whole.parameters(), parts.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])
+def test_steps_of_matrices_are_about_orthogonal(shape: tuple[int, int]) -> None:
+    chance = torch.Generator().manual_seed(0)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(shape, generator=chance) * 30))
+    assert float(values.max()) < 1.35
+    assert float(values.min()) > 0.3
+
+
+def test_processes_that_train_together_share_gradients_and_clock(tmp_path: Path) -> None:
+    dist.init_process_group("gloo", f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        net = torch.nn.Linear(2, 1)
+        loop = Loop(plan(tmp_path), net)
+        sums: list[int] = []
+
+        def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
+            sums.append(step)
+            result: torch.Tensor = net(torch.ones(3, 2))
+            return result.square().mean()
+
+        losses = loop.run(loss_of)
+    finally:
+        dist.destroy_process_group()
+    assert sums == [0, 1, 2, 3]
+    assert losses[-1] < losses[0]
+    assert loop.elapsed > 0
 
 
 def test_an_interrupt_saves_and_ends(tmp_path: Path) -> None:

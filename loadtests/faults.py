@@ -58,7 +58,7 @@ def slow_send(seconds: float = NAP) -> None:
             await asyncio.sleep(seconds)
         await inner(self, data)
 
-    _put(Socket, "send", send)
+    _put_send(send)
 
 
 def slow_receive() -> None:
@@ -167,7 +167,7 @@ def shared_wait() -> None:
         await send_inner(self, data)
 
     _put(Socket, "receive", receive)
-    _put(Socket, "send", send)
+    _put_send(send)
 
 
 def always_wanted() -> None:
@@ -215,6 +215,12 @@ def _put(owner: Any, name: str, value: Any) -> None:
     """Replace something that must be there."""
     assert hasattr(owner, name), f"{owner} has no {name} to break"
     setattr(owner, name, value)
+
+
+def _put_send(send: Any) -> None:
+    """Replace `send`, and the way around it."""
+    _put(Socket, "send", send)
+    _put(Socket, "send_now", lambda self, data: False)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ It does not know: what the frames mean.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from server.guards import SEND_NOW
 from server.security import Gate, bearer
 from streaming.connection import serve
 from streaming.hub import Hub
@@ -24,17 +26,24 @@ TURN = 16
 """Messages of one burst that are taken before everybody else has a turn: one packet can hold
 thousands, and taking what is there already doesn't wait by itself."""
 
+SendNow = Callable[[str | bytes], bool]
+
 
 class Socket:
     """One accepted WebSocket as a `streaming.transport.Transport`."""
 
-    __slots__ = ("_closed", "_receive", "_received", "_send")
+    __slots__ = ("_closed", "_now", "_receive", "_received", "_send")
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, now: SendNow | None = None) -> None:
         self._receive = receive
         self._send = send
+        self._now = now
         self._closed = False
         self._received = 0
+
+    def send_now(self, data: str | bytes) -> bool:
+        """Send one frame if that needs no waiting; False where it wasn't sent."""
+        return self._now is not None and not self._closed and self._now(data)
 
     async def receive(self) -> str | bytes:
         """The next frame; raises `Disconnected`."""
@@ -94,4 +103,5 @@ class SessionSocket:
             await send({"type": "websocket.accept"})
         except OSError:
             return
-        await serve(Socket(receive, send), self._hub, authorize=authorize)
+        now = scope["extensions"].get(SEND_NOW)
+        await serve(Socket(receive, send, now), self._hub, authorize=authorize)

@@ -8,7 +8,7 @@ is called by one task at a time, but both at once. Text frames are `str`, binary
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Disconnected(Exception):
@@ -28,4 +28,14 @@ class Transport(Protocol):
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a WebSocket code and a reason of at most 123 bytes; harmless when closed."""
+        ...
+
+
+@runtime_checkable
+class PromptTransport(Protocol):
+    """A transport that can send without a task's step where the peer keeps up, which it mostly
+    does: the waiting `send` then costs more than everything else about a picture."""
+
+    def send_now(self, data: str | bytes) -> bool:
+        """Send one frame if that needs no waiting; False where it wasn't sent. Raises nothing."""
         ...

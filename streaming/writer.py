@@ -40,7 +40,7 @@ from streaming.protocol import (
     encode_text,
     error_message,
 )
-from streaming.transport import Transport
+from streaming.transport import PromptTransport, Transport
 
 
 class Leave(Exception):
@@ -57,6 +57,7 @@ class Writer:
 
     def __init__(self, transport: Transport, hub: Hub) -> None:
         self._transport = transport
+        self._prompt = transport if isinstance(transport, PromptTransport) else None
         self._hub = hub
         self._wake = asyncio.Event()
         self._replies: deque[str | bytes] = deque()
@@ -234,6 +235,8 @@ class Writer:
         )  # fmt: skip
 
     async def _send(self, data: str | bytes) -> None:
+        if self._prompt is not None and self._prompt.send_now(data):
+            return
         try:
             async with asyncio.timeout(self._hub.limits.send_seconds) as self._deadline:
                 await self._transport.send(data)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import struct
 import time
 import zlib
@@ -109,10 +110,12 @@ def encode_pixels(pixels: Pixels, format: Format, quality: int) -> bytes:
 
 
 class Encoder:
-    """A small thread pool that encodes and decodes. `close` it when the gateway ends."""
+    """A small thread pool that encodes and decodes; by default for half of the cores, 2 to 8.
+    `close` it when the gateway ends."""
 
-    def __init__(self, threads: int = 2) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="codec")
+    def __init__(self, threads: int | None = None) -> None:
+        workers = threads or max(2, min(8, (os.cpu_count() or 2) // 2))
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="codec")
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do `work` in the pool; its errors come out here."""

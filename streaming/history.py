@@ -128,7 +128,7 @@ class History:
         self._add(gesture, way_back(before, after))
         if len(gesture.patches) > MERGE:
             self._merge(gesture, after)
-        self._trim()
+        self.trim(self._limit)
 
     def undo(self, now: Content) -> Content | None:
         """The content before the newest gesture, or None where there is none."""
@@ -146,7 +146,7 @@ class History:
         then = gesture.before(now)
         to.append(Gesture(None))
         self._add(to[-1], way_back(now, then))
-        self._trim()
+        self.trim(self._limit)
         return then
 
     def _add(self, gesture: Gesture, patch: Patch) -> None:
@@ -162,8 +162,9 @@ class History:
         self.nbytes -= sum(g.nbytes for g in self._redo)
         self._redo.clear()
 
-    def _trim(self) -> None:
-        while self.nbytes > self._limit:
+    def trim(self, limit: int) -> None:
+        """Let the oldest gestures go until at most `limit` bytes are held."""
+        while self.nbytes > limit:
             self.truncated = True
             oldest = self._undo if self._undo else self._redo
             self.nbytes -= oldest.popleft().nbytes

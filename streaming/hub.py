@@ -234,11 +234,23 @@ class Hub:
             if not hosted.resting and (not hosted.viewers or idle > self.limits.rest_seconds):
                 await hosted.rest()
 
+    def trim(self) -> None:
+        """Cut the histories of those idle longest, where all together hold too much."""
+        surplus = sum(h.session.history_bytes for h in self._sessions.values())
+        surplus -= self.limits.all_history_bytes
+        for hosted in sorted(self._sessions.values(), key=lambda h: h.touched):
+            if surplus <= 0:
+                return
+            held = hosted.session.history_bytes
+            hosted.session.trim_history(max(0, held - surplus))
+            surplus -= held - hosted.session.history_bytes
+
     async def run(self) -> None:
         """Expire and compress for as long as the gateway lives."""
         while True:
             await asyncio.sleep(min(1.0, self.limits.rest_seconds))
             self.expire()
+            self.trim()
             await self.rest()
 
     def _admit(self) -> None:

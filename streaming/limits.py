@@ -15,6 +15,7 @@ class Limits:
 
     `keep_seconds`: how long a session outlives its last connection; `unclaimed_seconds`: the same
     for one that nobody ever connected to. `rest_seconds`: idle this long, a session is compressed.
+    `history_bytes` of one session, `all_history_bytes` of all: those idle longest are cut first.
     `bad_messages`: malformed ones in a row before the connection is closed. `reply_queue`: control
     messages that may wait for a client that doesn't read. `status_seconds`, `state_seconds`: the
     least time between two messages of that kind to one client.
@@ -27,6 +28,7 @@ class Limits:
     unclaimed_seconds: float = 60.0
     rest_seconds: float = 2.0
     history_bytes: int = 8 << 20
+    all_history_bytes: int = 1 << 30
     max_message_bytes: int = 4 << 20
     max_picture_pixels: int = 4096 * 4096
     hello_seconds: float = 10.0

@@ -94,6 +94,10 @@ class Session:
         """What the history holds."""
         return self._history.nbytes
 
+    def trim_history(self, limit: int) -> None:
+        """Let the oldest gestures go until at most `limit` bytes are held."""
+        self._history.trim(limit)
+
     def canvas_spec(self) -> InputSpec:
         """What a canvas must be; raises `BadEdit` for a model that takes none."""
         try:

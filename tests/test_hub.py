@@ -117,6 +117,22 @@ async def test_the_expiry_runs_by_itself() -> None:
     await asyncio.wait([task])
 
 
+def test_histories_are_bounded_together_and_the_idle_are_cut_first() -> None:
+    hub, _, now = a_hub(Limits(all_history_bytes=20_000))
+    hosted = [hub.hosted(hub.open().id) for _ in range(3)]
+    for id in range(1, 20):
+        for one in hosted:
+            now.seconds += 1
+            one.edit(Params(id, {"seed": id}), "", now.seconds, None)
+    before = [one.session.history_bytes for one in hosted]
+    hub.trim()
+    after = [one.session.history_bytes for one in hosted]
+    assert sum(before) > 20_000 >= sum(after) > 18_000
+    assert after[2] == before[2]
+    assert (hosted[0].session.history.truncated, hosted[0].session.history.undo) == (True, 0)
+    assert not hosted[2].session.history.truncated
+
+
 def test_what_comes_for_a_session_that_ended_is_dropped() -> None:
     class Drops(Observer):
         reasons: tuple[str, ...] = ()

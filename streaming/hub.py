@@ -238,11 +238,11 @@ class Hub:
         """Cut the histories of those idle longest, where all together hold too much."""
         surplus = sum(h.session.history_bytes for h in self._sessions.values())
         surplus -= self.limits.all_history_bytes
+        if surplus <= 0:
+            return
         for hosted in sorted(self._sessions.values(), key=lambda h: h.touched):
-            if surplus <= 0:
-                return
             held = hosted.session.history_bytes
-            hosted.session.trim_history(max(0, held - surplus))
+            hosted.session.trim_history(max(0, held - max(0, surplus)))
             surplus -= held - hosted.session.history_bytes
 
     async def run(self) -> None:

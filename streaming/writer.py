@@ -101,7 +101,9 @@ class Writer:
     def ack(self, sequence: int) -> None:
         """A picture was shown; raises `BadMessage` for one that was never sent."""
         self._credits.ack(sequence)
-        self._wake.set()
+        if self._deadline is None:
+            self._choose()
+            self._push()
         if self._hosted is not None:
             self._hosted.update()
 
@@ -114,7 +116,7 @@ class Writer:
         self.watching = False
         if self._timer is not None:
             self._timer.cancel()
-        self._hosted = None
+        self._hosted = self._chosen = None
         self._latest.take()
         self._replies.clear()
 
@@ -134,7 +136,7 @@ class Writer:
             self._hub.observer.dropped("replaced")
         if self._deadline is None:  # at once, so that the demand for the next picture never lapses
             self._choose()
-        self._wake.set()
+        self._push()
         return True
 
     def changed(self) -> None:
@@ -162,6 +164,11 @@ class Writer:
         """Say that the session is over, and leave."""
         self.reply(Ended())
         self._end(Leave(1000, "ended"), self._hub.limits.close_seconds)
+
+    @property
+    def _clear(self) -> bool:
+        """Nothing waits before what is sent now."""
+        return self._deadline is None and not self._replies and self._fate is None
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -199,8 +206,30 @@ class Writer:
         encoding = delivery.encoding(self._hub.encoder, hello.format, hello.quality)
         self._chosen = (delivery, sequence, taken, encoding)
         if not encoding.done():
-            encoding.add_done_callback(lambda _: self._wake.set())
+            encoding.add_done_callback(lambda _: self._push())
         self._hosted.update()
+
+    def _push(self) -> None:
+        """Send the chosen picture on the spot if it is encoded, nothing waits before it and the
+        socket takes it; else the task is woken. A task's turn would cost as much as the sending."""
+        chosen = self._chosen
+        if self._hosted is None or chosen is None or not chosen[3].done():
+            return
+        if self._prompt is None or not self._clear or chosen[3].exception() is not None:
+            self._wake.set()
+            return
+        delivery, sequence, taken, future = chosen
+        sent = self._hub.clock()
+        frame = delivery.frame(future.result(), sequence, taken, sent)
+        if not self._prompt.send_now(encode_picture(frame)):
+            self._wake.set()
+            return
+        self._chosen = None
+        self._observe(self._hosted, delivery, frame, sent)
+        self._hosted.sent(delivery)
+        self._choose()
+        if self._chosen is not None:
+            self._wake.set()
 
     async def _send_picture(
         self, delivery: Delivery, sequence: int, taken: float, future: asyncio.Future[Encoding]
@@ -292,6 +321,8 @@ class Writer:
 
     def _queue(self, data: str | bytes | None) -> None:
         if data is None or self._fate is not None:
+            return
+        if self._prompt is not None and self._clear and self._prompt.send_now(data):
             return
         self._replies.append(data)
         if len(self._replies) > self._hub.limits.reply_queue:

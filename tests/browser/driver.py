@@ -134,8 +134,8 @@ class Draw:
         self.fill((0.5, 0.5))
         self.material(1)
         self.page.locator("#size-range").fill("64")
-        self.stroke([(0.0, 0.75), (1.0, 0.75)])
-        self.stroke([(0.0, 0.92), (1.0, 0.92)])
+        self.stroke([(0.0, 0.76), (1.0, 0.76)], steps=3)
+        self.stroke([(1.0, 0.92), (0.0, 0.92)], steps=3)
         self.page.locator("#size-range").fill("28")
         self.settle()
 

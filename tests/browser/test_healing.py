@@ -51,6 +51,48 @@ def test_a_reload_resumes_the_session(open_page: Open) -> None:
     assert np.array_equal(draw.look("paper"), paper)
 
 
+def test_a_reload_after_the_server_forgot_keeps_the_drawing(open_page: Open, serve: Serve) -> None:
+    first = serve()
+    draw = open_page(first.address)
+    draw.begin()
+    paper = draw.look("paper")
+    first.signal(signal.SIGKILL)
+    first.wait()
+    serve("--port", str(first.port))
+    draw.page.reload()
+    draw.wait("() => window.riverrun && riverrun.stats().state === 'live'")
+    draw.settle()
+    assert np.array_equal(draw.look("paper"), paper)
+
+
+def test_a_model_that_warms_up_says_how_far_it_is(chromium: Browser, serve: Serve) -> None:
+    served = serve("--model-option", "load_ms=5000", ready=False)
+    context, draw = new_tab(chromium)
+    draw.page.goto(served.address)
+    draw.wait(
+        "() => document.getElementById('status').textContent === 'Warming up'"
+        " && /^[0-9]+ %/.test(document.getElementById('figures').textContent)"
+    )
+    draw.stroke([(0.3, 0.5), (0.7, 0.5)])  # what is drawn already is painted then
+    draw.settle()
+    assert draw.page.get_by_test_id("status").inner_text() in ("Live", "Painting")
+    context.close()
+
+
+def test_a_token_is_asked_for_and_kept(chromium: Browser, serve: Serve) -> None:
+    served = serve("--token", "sesame")
+    context, draw = new_tab(chromium)
+    draw.page.goto(served.address)
+    draw.wait("() => window.riverrun && riverrun.stats().state === 'unauthorized'")
+    draw.page.locator("#capsule-button").click()
+    draw.page.get_by_label("Token", exact=True).fill("sesame")
+    draw.page.keyboard.press("Enter")
+    draw.wait("() => riverrun.stats().state === 'live'")
+    draw.page.reload()
+    draw.wait("() => window.riverrun && riverrun.stats().state === 'live'")
+    context.close()
+
+
 def test_a_goodbye_of_the_server_has_its_own_words(open_page: Open, serve: Serve) -> None:
     served = serve()
     draw = open_page(served.address)

@@ -64,7 +64,7 @@ def test_no_long_task_while_pictures_arrive(
     pictures = draw.stats()["pictures"] - before
     context.close()
     events = main_thread(trace)
-    frames = len(milliseconds(events, "PageAnimator::serviceScriptedAnimations"))
+    frames = len(milliseconds(events, "FireAnimationFrame"))
     tasks, scripts = milliseconds(events, "RunTask"), milliseconds(events, "FunctionCall")
     assert frames > 40
     assert pictures > 10

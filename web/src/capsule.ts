@@ -76,6 +76,7 @@ export interface CapsuleParts {
   latency: Latency;
   painter: PicturePainter;
   fewerSteps: () => void;
+  useToken: (token: string) => void;
 }
 
 const REFRESH_MS = 250;
@@ -146,10 +147,10 @@ export class Capsule {
   }
 
   private remedy(kind: Condition['remedy']): HTMLElement | null {
-    const { connection, fewerSteps } = this.parts;
+    const { connection, fewerSteps, useToken } = this.parts;
     if (kind === 'retry') return pressable('Try now', () => connection.retry());
     if (kind === 'fewer') return pressable('Use fewer steps', fewerSteps);
-    return kind === 'token' ? tokenForm((token) => connection.useToken(token)) : null;
+    return kind === 'token' ? tokenForm(useToken) : null;
   }
 }
 

@@ -139,7 +139,7 @@ export class Ink {
     context.clearRect(0, 0, this.element.width, this.element.height);
     const empty = String(this.blots.length === 0 || !this.shown);
     if (this.element.dataset['empty'] !== empty) this.element.dataset['empty'] = empty;
-    if (this.shown) for (const blot of this.blots) this.drawBlot(blot, now, span);
+    if (this.shown) for (const blot of joined(this.blots)) this.drawBlot(blot, now, span);
     return melting;
   }
 
@@ -171,6 +171,18 @@ export class Ink {
     this.stale = true;
     this.wake();
   }
+}
+
+/** Neighbours of one colour that melt together are one shape: no seams, and fewer to fill. */
+function joined(blots: readonly Blot[]): Blot[] {
+  const out: Blot[] = [];
+  for (const blot of blots) {
+    const last = out.at(-1);
+    const same = last !== undefined && last.color === blot.color && last.melting === blot.melting;
+    if (same && last.mask === null && blot.mask === null) last.path.addPath(blot.path);
+    else out.push({ ...blot, path: new Path2D(blot.path) });
+  }
+  return out;
 }
 
 function fresh(color: RGB): Blot {

@@ -24,13 +24,13 @@ import type { ModelInfo, RGB } from './protocol';
 import { download, fileName, fromDataUrl, pixelsOf, toDataUrl, withRecipe } from './save';
 import { PageSession } from './session';
 import { settings } from './settings';
-import { shortcuts } from './shortcuts';
+import { releaseFocus, shortcuts } from './shortcuts';
 import { publish } from './stats';
 import { Store } from './store';
 import { Strip } from './strip';
 import { Studio } from './studio';
 import {
-  browserWorld, modelNames, storedCredentials, storedDrawing, storeDrawing, takeToken,
+  browserWorld, modelNames, storedCredentials, storedDrawing, storeDrawing, storeToken, takeToken,
 } from './world';
 
 const PAPER: RGB = [255, 255, 255];
@@ -44,7 +44,7 @@ const NO_MODEL: ModelInfo = {
 
 function main(): void {
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  const token = takeToken();
+  let token = takeToken();
   const kept = storedDrawing();
   const store = new Store({
     link: 'connecting', detail: { message: '', fraction: null, seconds: null }, notice: '',
@@ -149,6 +149,7 @@ function main(): void {
   const { table, hold } = keys(store, studio, { save, open: opener.open, help: () => showHelp() });
   const showHelp = help(table, hold);
   shortcuts(table, hold);
+  releaseFocus();
   panel(store, studio, { save, open: opener.open, help: showHelp });
   palette(store, studio);
   prompt(store, studio);
@@ -156,12 +157,21 @@ function main(): void {
   byId('prompt').addEventListener('focus', () => studio.touch(true));
   new Capsule({
     store, connection, latency, painter,
+    useToken: (given) => {
+      token = given;
+      storeToken(given);
+      connection.useToken(given);
+    },
     fewerSteps: () => studio.setParam('steps', Math.max(1, Number(store.state.params['steps'] ?? 2) - 1)),
   });
   publish({ store, connection, courier, latency, painter, revision: () => session.revision });
 
   // --- the line -----------------------------------------------------------------------------
   store.watch(['touched', 'visible'], () => connection.want(wants()));
+  store.watch(['link'], ({ link, models }) => {
+    if (link !== 'live' || models.length > 0) return;
+    void modelNames(document.baseURI, token).then((names) => store.set({ models: names }));
+  });
   document.addEventListener('visibilitychange', () => {
     store.set({ visible: !document.hidden });
     loop.wake();
@@ -182,7 +192,6 @@ function main(): void {
       loop.wake();
     }
     connection.start();
-    void modelNames(document.baseURI, token).then((models) => store.set({ models }));
     if (store.state.touched) return;
     example = await Example.load(new URL(EXAMPLE, document.baseURI).href, {
       surface: () => studio.surface, ink, still, wake: loop.wake,

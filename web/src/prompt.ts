@@ -25,8 +25,16 @@ export function prompt(store: Store, studio: Studio): void {
   store.watch(['params', 'model'], ({ params, model }) => {
     const text = String(params['prompt'] ?? '');
     if (input.value !== text) input.value = text;
+    grow(input);
     mark(text, model.vocabulary ?? []);
   });
+}
+
+/** Where CSS can't size a field by its content, measure it. */
+function grow(input: HTMLTextAreaElement): void {
+  if (CSS.supports('field-sizing', 'content')) return;
+  input.style.height = 'auto';
+  input.style.height = `${input.scrollHeight}px`;
 }
 
 function chips(vocabulary: readonly WordGroupInfo[], press: (word: string, group: WordGroupInfo) => void): void {

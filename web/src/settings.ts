@@ -45,6 +45,10 @@ function seed(store: Store, studio: Studio): void {
     setIcon(lock.firstElementChild!, seedLocked ? 'lock' : 'unlock');
     die.disabled = seedLocked;
   });
+  store.watch(['model'], ({ model }) => {
+    const missing = model.parameters.length > 0 && !model.parameters.some((p) => p.name === 'seed');
+    for (const node of [input, die, lock, input.labels![0]!]) node.hidden = missing;
+  });
   store.watch(['params'], ({ params }) => {
     if (document.activeElement !== input) input.value = String(params['seed'] ?? 0);
   });

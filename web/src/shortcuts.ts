@@ -30,6 +30,20 @@ function named(event: KeyboardEvent): string {
   return mod + (mod !== '' && event.shiftKey ? 'shift+' : '') + event.key.toLowerCase();
 }
 
+/** After a click by mouse, pen or finger the keys belong to the stage again, Space among them. */
+export function releaseFocus(): void {
+  const release = (target: EventTarget | null): void => {
+    if (target instanceof Element && target.closest('#dock, #actions, #deck') !== null) {
+      const control = target.closest<HTMLElement>('button, input[type=range]');
+      if (control === document.activeElement) control?.blur();
+    }
+  };
+  addEventListener('click', (event) => {
+    if (event.detail > 0) release(event.target); // 0: by the keyboard
+  });
+  addEventListener('pointerup', (event) => release(event.target));
+}
+
 /** A button or link does its own thing with Space and Enter. */
 function ownsSpace(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.matches('button, a, summary, [role=radio], input, select');

@@ -129,7 +129,7 @@ export class Pen {
     if (event.pointerType === 'pen') this.penSeen = event.timeStamp;
     this.handler.hover(event);
     if (event.pointerId !== this.pointer || this.smoother === null) return;
-    const all = event.getCoalescedEvents();
+    const all = event.getCoalescedEvents?.() ?? []; // older Safari has none
     const samples = all.length > 0 ? all : [event];
     const segments = samples.flatMap((sample) => this.smoother!.move(this.point(sample)));
     if (segments.length > 0) this.handler.segments(segments, samples[0]!.timeStamp);

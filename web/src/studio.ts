@@ -132,8 +132,10 @@ export class Studio {
   }
 
   private move(type: 'undo' | 'redo'): void {
-    if (this.parts.store.state.history[type] === 0 && !this.parts.courier.unsent) return;
-    if (!this.parts.courier.history(type, performance.now())) return;
+    const { store, courier, connection } = this.parts;
+    const pending = courier.unsent || connection.waiting > 0;
+    if (store.state.history[type] === 0 && !pending) return;
+    if (!courier.history(type, performance.now())) return;
     this.parts.ink.clear();
     this.parts.say(type === 'undo' ? 'Undone' : 'Done again');
     this.parts.wake();

@@ -36,6 +36,7 @@ function write(key: string, value: unknown): void {
 
 export const storedCredentials = (): Credentials | null => read<Credentials>(CREDENTIALS);
 export const storedDrawing = (): Drawing | null => read<Drawing>(DRAWING);
+export const storeToken = (token: string): void => write(TOKEN, token);
 export const storeDrawing = (drawing: Drawing | null): void => write(DRAWING, drawing);
 
 /** The operator's token: from `?token=` (taken out of the address at once) or from before. */

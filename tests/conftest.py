@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import house
+from tests.scripted import PromptWire, Wire
 from tests.serving import Served, serving
 
 Serve = Callable[..., Served]
@@ -21,3 +23,11 @@ def serve() -> Iterator[Serve]:
             return stack.enter_context(serving(*arguments, **options))  # type: ignore[arg-type]
 
         yield start
+
+
+@pytest.fixture(params=[Wire, PromptWire], ids=["waiting", "prompt"])
+def both_wires(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The gateway's tests over a transport that only waits, and over one that can send at once."""
+    house.WIRES.append(request.param)
+    yield
+    house.WIRES.pop()

@@ -27,6 +27,9 @@ from streaming.protocol import (
 )
 from tests.scripted import ScriptedEngine, Wire
 
+WIRES: list[type[Wire]] = [Wire]
+"""The last is what connections are made of; the fixture `both_wires` puts others there."""
+
 
 class Counts(Observer):
     """Remembers what it was told."""
@@ -103,7 +106,7 @@ class House:
             if token is not None and given != token:
                 raise Unauthorized("a token is needed")
 
-        wire = Wire()
+        wire = WIRES[-1]()
         self.wires.append(wire)
         self.tasks.append(asyncio.create_task(serve(wire, self.hub, authorize=authorize)))
         return wire

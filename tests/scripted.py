@@ -153,8 +153,13 @@ class Wire:
         if self._gone:
             raise Disconnected
         await self._flowing.wait()
-        text = isinstance(data, str)
-        self._out.put_nowait(decode_server_text(data) if text else decode_server_binary(data))  # type: ignore[arg-type]
+        self._deliver(data)
+
+    def _deliver(self, data: str | bytes) -> None:
+        if isinstance(data, str):
+            self._out.put_nowait(decode_server_text(data))
+        else:
+            self._out.put_nowait(decode_server_binary(data))
 
     async def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
@@ -195,3 +200,13 @@ class Wire:
 
     def stall(self) -> None:
         self._flowing.clear()
+
+
+class PromptWire(Wire):
+    """The same as a `PromptTransport`: takes what it can at once."""
+
+    def send_now(self, data: str | bytes) -> bool:
+        if self._gone or not self._flowing.is_set():
+            return False
+        self._deliver(data)
+        return True

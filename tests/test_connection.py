@@ -27,6 +27,9 @@ from streaming.protocol import (
 from tests.house import House, a_house
 from tests.scripted import SPEC, picture, until
 
+pytestmark = pytest.mark.usefixtures("both_wires")
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 

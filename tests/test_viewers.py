@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from models.base import Encoded
@@ -33,6 +34,9 @@ from streaming.protocol import (
 )
 from tests.house import a_house
 from tests.scripted import picture, until
+
+pytestmark = pytest.mark.usefixtures("both_wires")
+
 
 # --- state, and several who look ----------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from models.base import Encoded, Samples
 from streaming.limits import Limits
@@ -21,6 +22,8 @@ from streaming.protocol import (
 )
 from tests.house import a_house
 from tests.scripted import picture, until
+
+pytestmark = pytest.mark.usefixtures("both_wires")
 
 
 async def test_an_edit_becomes_a_request_and_its_picture_comes_back() -> None:

@@ -2,7 +2,7 @@
 
 Role: closes what would otherwise be held for ever: a connection that says nothing or half a head,
 a peer that stops reading while bytes wait for it, a close that is never answered. `close()` of a
-transport waits until its bytes are gone, so the last resort is always `abort()`.
+transport waits until its bytes are gone, so the last resort is always a reset (`drop`).
 
 Invariants: every wait for the peer on this level ends after `patience` seconds.
 
@@ -12,6 +12,9 @@ It does not know: ASGI applications, sessions. Pings are uvicorn's own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from struct import pack
 from typing import Any, ClassVar
 
@@ -28,7 +31,7 @@ MAX_HEAD_BYTES = 64 * 1024
 
 
 class Patience:
-    """One deadline: `start` it, `stop` it, or `abort` happens to the transport."""
+    """One deadline: `start` it, `stop` it, or the transport is dropped."""
 
     __slots__ = ("_seconds", "_timer", "_transport")
 
@@ -40,12 +43,22 @@ class Patience:
     def start(self) -> None:
         self.stop()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._seconds, self._transport.abort)
+        self._timer = loop.call_later(self._seconds, drop, self._transport)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def drop(transport: asyncio.Transport) -> None:
+    """End a connection now, by a reset: after a plain close the kernel would keep megabytes for a
+    peer that doesn't read them."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class PatientHttp(HttpToolsProtocol):
@@ -67,9 +80,10 @@ class PatientHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        before = self._head
         super().data_received(data)
-        if self._head is None:
-            return
+        if self._head is None or self._head is not before:
+            return  # what came was a head's end, a body, or the next head's beginning
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
             self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"

@@ -34,7 +34,7 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", default="ws://127.0.0.1:8000/v1/session", help="%(default)s")
     parser.add_argument("--clients", type=int, default=4, help="how many (%(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, metavar="EDITS_PER_S",
-                        help="of each, 0: never pause (%(default)s)")  # fmt: skip
+                        help="of each (%(default)s)")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=10.0, help="how long (%(default)s)")
     parser.add_argument("--steps", type=int, help="the model's steps (its own default)")
     parser.add_argument("--slow", type=int, default=0, metavar="N",

@@ -58,9 +58,7 @@ class Metric:
             "unit": self.unit,
             "goal": self.goal.text() if self.goal else None,
             "met": self.met,
-            "detail": {
-                k: rounded(v) if isinstance(v, float) else v for k, v in self.detail.items()
-            },
+            "detail": {key: _plain(value) for key, value in self.detail.items()},
         }
 
 

@@ -20,8 +20,7 @@ from loadtests.users import User
 
 @dataclass(frozen=True)
 class Scenario:
-    """`rate` in edits/s of each user, 0: they never pause. `slow` users read `read_rate` bytes/s
-    only."""
+    """`rate` in edits/s of each user. `slow` users read `read_rate` bytes/s only."""
 
     url: str
     clients: int
@@ -53,10 +52,7 @@ class Scenario:
         return await user.connect(f"ws://127.0.0.1:{line.port}{parts.path}", host=parts.netloc)
 
     async def _draw(self, user: User) -> None:
-        if self.rate > 0:
-            await user.draw(self.rate, self.seconds)
-        else:
-            await user.never_pause(self.seconds)
+        await user.draw(self.rate, self.seconds)
         await user.settle()
 
     async def _watch(self, users: list[User], draws: list[asyncio.Task[None]]) -> None:

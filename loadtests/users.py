@@ -1,8 +1,8 @@
 """Headless users: they draw, they acknowledge, they write down what came and when.
 
 Role: one `User` is one connection of the protocol. How it draws is one of its verbs: at a fixed
-rate, never pausing, one edit at a time, or painting on each final. `Log` holds what happened and
-answers the questions that the figures ask.
+rate, one edit at a time, or an edit for each picture of a certain step. `Log` holds what happened
+and answers the questions that the figures ask.
 
 Invariants: a picture is acknowledged when its last byte has arrived, before anything is counted;
 nothing is analysed while the clock runs; times are seconds of `time.perf_counter`.
@@ -24,9 +24,6 @@ from loadtests.drawings import Drawing
 from loadtests.wire import Wire, connect
 from streaming import protocol
 from streaming.protocol import PictureEdit, PictureFrame, StageTimes
-
-AHEAD = 4
-"""Edits that a user who never pauses keeps beyond the newest revision shown."""
 
 PATIENCE = 60.0
 """Seconds that a user waits for an answer before the run is called broken."""
@@ -195,18 +192,6 @@ class User:
         for number in range(round(rate * seconds)):
             await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
             self.edit()
-
-    async def never_pause(self, seconds: float, ahead: int = AHEAD) -> None:
-        """Keep `ahead` edits sent beyond the newest revision shown."""
-
-        def top_up(frame: PictureFrame | None) -> None:
-            while self._base + self._next - 1 < self._shown + ahead:
-                self.edit()
-
-        top_up(None)
-        self.on_picture = top_up
-        await asyncio.sleep(seconds)
-        self.on_picture = lambda frame: None
 
     async def one_by_one(self, count: int, rest: float) -> None:
         """`count` single edits, each `rest` seconds after the final of the last."""

@@ -10,7 +10,7 @@ import asyncio
 import time
 
 from loadtests.drawings import drawing_of
-from loadtests.figures.plan import LEAD, Plan
+from loadtests.figures.plan import LEAD, NEVER_PAUSES, Plan
 from loadtests.metric import Goal, Metric, metric
 from loadtests.served import serving
 from loadtests.users import User
@@ -29,7 +29,7 @@ async def fairness(plan: Plan) -> list[Metric]:
             users = [User(drawing_of(n), params={"steps": 4}) for n in range(CLIENTS)]
             await asyncio.gather(*(user.connect(server.url) for user in users))
             start = time.perf_counter() + LEAD
-            await asyncio.gather(*(user.never_pause(LEAD + seconds) for user in users))
+            await asyncio.gather(*(user.draw(NEVER_PAUSES, LEAD + seconds) for user in users))
             rounds.append([len(user.log.between(start, start + seconds)) for user in users])
             await asyncio.gather(*(user.close() for user in users))
     ratios = [min(counts) / max(1, max(counts)) for counts in rounds]

@@ -25,6 +25,8 @@ from loadtests.bare import Order
 from loadtests.served import ROOT, Server, Subject, free_port, started
 from loadtests.users import User
 
+NEVER_PAUSES = 60.0
+"""Edits/s of a client that never pauses: one a display frame."""
 LEAD = 0.4
 """Seconds of load before the clock of a half starts, so that no half begins from standing."""
 
@@ -119,9 +121,9 @@ async def bare_feed(size: int, steps: int) -> AsyncIterator[Server]:
         yield server
 
 
-async def pictures_per_second(user: User, seconds: float) -> float:
-    """What a client that never pauses receives; the server is idle again afterwards."""
+async def pictures_per_second(user: User, seconds: float, rate: float = NEVER_PAUSES) -> float:
+    """What a client that draws at `rate` edits/s receives; the server is idle again afterwards."""
     start = time.perf_counter() + LEAD
-    await user.never_pause(LEAD + seconds)
+    await user.draw(rate, LEAD + seconds)
     await user.settle()
     return len(user.forget().between(start, start + seconds)) / seconds

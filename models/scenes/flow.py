@@ -11,6 +11,7 @@ and the autoencoder's latents can be shrunk. Captions get unknown words and are 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTokenizer
 
 from models.scenes.autoencoder import to_tensor
@@ -31,7 +32,7 @@ from models.scenes.nets import Painter, tokenize
 
 SERVED = (1.0, 1.0, 1.0, 0.75, 0.5, 0.5, 0.25)
 HALF_SIZE_UNTIL = 0.35
-ENCODE_ROWS = 8
+ENCODE_ROWS = 1
 FROM_CANVAS = 0.08
 EMPTY_PROMPTS = 0.08
 STRANGE_PROMPTS = 0.2
@@ -75,7 +76,7 @@ def _encode_rows(vae: AutoencoderTiny, data: Dataset, wanted: range) -> Tensor:
         flat = _encode(vae, np.stack(pictures))
         canvases = flat[len(rows) :].view(len(rows), variants, *flat.shape[1:])
         parts.append(torch.cat([flat[: len(rows), None], canvases], 1))
-        if len(parts) % 50 == 0:
+        if len(parts) % 200 == 0:
             left = (
                 (time.monotonic() - began) / len(parts) * (len(wanted) / ENCODE_ROWS - len(parts))
             )
@@ -109,7 +110,7 @@ def train_painter(
     the network's small operations (twice as fast on a CPU; needs a C++ compiler and minutes).
     """
     loop = Loop(plan, painter)
-    network = torch.compile(painter, dynamic=False) if compiled else painter
+    network: Callable[..., Tensor] = torch.compile(painter, dynamic=False) if compiled else painter
     device = next(painter.parameters()).device
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
@@ -136,7 +137,11 @@ def _flip(latents: Tensor, which: Tensor) -> Tensor:
 
 
 def flow_loss(
-    painter: nn.Module, clean: Tensor, canvas: Tensor, tokens: Tensor, rng: np.random.Generator
+    painter: Callable[..., Tensor],
+    clean: Tensor,
+    canvas: Tensor,
+    tokens: Tensor,
+    rng: np.random.Generator,
 ) -> Tensor:
     """Mean squared error of the velocity, one σ a row."""
     count = len(clean)

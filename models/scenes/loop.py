@@ -58,9 +58,12 @@ def _has_amx() -> bool:
 
 
 def _optimizers(plan: Plan, module: nn.Module) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Optimizers with their full rates: AdamW, and Muon for what has two dimensions or more."""
+    """Optimizers with their full rates: AdamW, and Muon for what has two dimensions or more, but
+    for embeddings, whose rows are no directions of a map."""
     weights = list(module.parameters())
-    matrices = [w for w in weights if w.ndim > 1] if plan.matrix_rate else []
+    tables = [m.weight for m in module.modules() if isinstance(m, nn.Embedding)]
+    spared = {id(w) for w in tables} if plan.matrix_rate else {id(w) for w in weights}
+    matrices = [w for w in weights if w.ndim > 1 and id(w) not in spared]
     chosen = {id(w) for w in matrices}
     rest = [w for w in weights if id(w) not in chosen]
     adam = torch.optim.AdamW(rest, plan.rate, (0.9, 0.99), weight_decay=plan.decay)

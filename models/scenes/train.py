@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from diffusers import AutoencoderTiny
-from torch import multiprocessing
+from torch.multiprocessing.spawn import spawn
 from transformers import CLIPTokenizer
 
 from models.scenes.autoencoder import train_autoencoder
@@ -35,8 +35,6 @@ from models.scenes.nets import (
     save_weights,
 )
 from models.scenes.palette import STRANGERS, VOCABULARY
-
-MATRICES: dict[str, float] = {"matrix_rate": 0.01, "average": 0.995}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory() as meeting:
         address = f"file://{meeting}/meet"
-        multiprocessing.spawn(_together, (options, address), options.processes)
+        spawn(_together, (options, address), options.processes)  # type: ignore[no-untyped-call]
 
 
 def _together(number: int, options: argparse.Namespace, address: str) -> None:
@@ -83,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     data = prepare(options.out / "data", options.scenes)
     if options.stage in ("autoencoder", "all"):
         vae = make_autoencoder(Shape()).to(device_for_training())
-        plan = replace(_plan(options, "autoencoder", 1e-3, 25.0), **MATRICES)
+        plan = replace(_plan(options, "autoencoder", 1e-3, 25.0), matrix_rate=0.01, average=0.995)
         train_autoencoder(vae, data, plan, _batch(options))
     if options.stage in ("unet", "all"):
         _train_unet(options, data)
@@ -109,7 +107,7 @@ def _train_unet(options: argparse.Namespace, data: Dataset) -> None:
     latents = calibrated(vae, encode_all(vae, data, options.out, options.latents), options.out)
     tokenizer = tokenizer_for(options.out, data)
     painter = make_painter(Shape(), len(tokenizer)).to(device)
-    plan = _plan(options, "unet", 6e-4, 60.0)
+    plan = replace(_plan(options, "unet", 1e-3, 60.0), matrix_rate=0.015, average=0.998)
     train_painter(
         painter, tokenizer, data, latents, plan, _batch(options), options.half_size, options.compile
     )

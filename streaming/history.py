@@ -50,8 +50,9 @@ class Patch:
         return OVERHEAD + len(self.data) + sum(map(sys.getsizeof, self.params.values()))
 
 
-def way_back(to: Content, since: Content) -> Patch:
-    """The patch that turns `since` into `to`."""
+def way_back(to: Content, since: Content, within: Box | None = None) -> Patch:
+    """The patch that turns `since` into `to`. `within`: where two canvases differ at most, if known
+    (looking for it takes as long as all the rest)."""
     params = {n: v for n, v in to.params.items() if since.params[n] != v}
     if to.canvas is since.canvas:
         return Patch(params)
@@ -59,7 +60,7 @@ def way_back(to: Content, since: Content) -> Patch:
         return Patch(params, "absent")
     pixels = to.canvas.pixels
     whole = (0, pixels.shape[0], 0, pixels.shape[1])
-    box = changed_box(since.canvas.pixels, pixels) if since.canvas else whole
+    box = (within or changed_box(since.canvas.pixels, pixels)) if since.canvas else whole
     if box is None:
         return Patch(params)
     top, bottom, left, right = box
@@ -118,14 +119,16 @@ class History:
         """How many gestures can be redone."""
         return len(self._redo)
 
-    def record(self, before: Content, after: Content, key: Hashable | None) -> None:
-        """An edit turned `before` into `after`. Edits with the same `key` in a row are one gesture;
-        None is a gesture of its own."""
+    def record(
+        self, before: Content, after: Content, key: Hashable | None, within: Box | None = None
+    ) -> None:
+        """An edit turned `before` into `after`, painting no more than `within` if that is known.
+        Edits with the same `key` in a row are one gesture; None is a gesture of its own."""
         self._forget_redo()
         if key is None or not self._undo or self._undo[-1].key != key:
             self._undo.append(Gesture(key))
         gesture = self._undo[-1]
-        self._add(gesture, way_back(before, after))
+        self._add(gesture, way_back(before, after, within))
         if len(gesture.patches) > MERGE:
             self._merge(gesture, after)
         self.trim(self._limit)

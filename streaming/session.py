@@ -17,7 +17,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from models.base import InputSpec, InvalidParameter, ModelSpec, Request, Value
-from streaming.canvas import Canvas, Pixels, check_fit
+from streaming.canvas import Box, Canvas, Pixels, check_fit
 from streaming.errors import BadEdit, NothingToUndo
 from streaming.history import Content, History
 from streaming.limits import Limits
@@ -175,7 +175,7 @@ class Session:
             if after is self._content:
                 return
             key = (client, edit.group) if edit.group else None
-            self._history.record(self._content, after, key)
+            self._history.record(self._content, after, key, _painted_box(edit))
         self._content = after
         self.revision += 1
 
@@ -214,3 +214,11 @@ class Session:
         if canvas is self._content.canvas and bool((there == edit.pixels).all()):
             return canvas
         return canvas.painted(edit.x, edit.y, edit.pixels)
+
+
+def _painted_box(edit: Edit) -> Box | None:
+    """Where a tile lies; None where more may have changed."""
+    if not isinstance(edit, Painted) or not edit.tile:
+        return None
+    height, width = edit.pixels.shape[:2]
+    return edit.y, edit.y + height, edit.x, edit.x + width

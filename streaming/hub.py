@@ -23,12 +23,17 @@ from streaming.codecs import Encoder
 from streaming.errors import Busy, Draining, NotReady, UnknownModel, UnknownSession, WrongSecret
 from streaming.hosting import Hosted, Post, Viewer
 from streaming.limits import Limits
+from streaming.memory import give_back
 from streaming.messages import Failed, FromEngine, Loaded, Outputs, Ticked, Warming
 from streaming.observe import Observer
 from streaming.oneshot import generate
 from streaming.protocol import Format, PictureFrame
 from streaming.readiness import Readiness
 from streaming.session import Session
+
+TIDY_SESSIONS, TIDY_SECONDS = 100, 10.0
+"""After so many sessions were compressed, or so long after some were, freed memory is given back:
+150 MB in 80 ms, in which nobody else gets memory, so neither for each session nor all at once."""
 
 
 class Hub:
@@ -55,7 +60,8 @@ class Hub:
         self._empty.set()
         self._sessions: dict[str, Hosted] = {}
         self._connections: set[Viewer] = set()
-        self._told = -1e9
+        self._told = self._tidied = -1e9
+        self._untidy = 0
 
     # --- what the server is ---------------------------------------------------------------------
 
@@ -233,6 +239,11 @@ class Hub:
             idle = self.clock() - hosted.touched
             if not hosted.resting and (not hosted.viewers or idle > self.limits.rest_seconds):
                 await hosted.rest()
+                self._untidy += 1
+        waited = self.clock() - self._tidied > TIDY_SECONDS
+        if self._untidy >= TIDY_SESSIONS or (self._untidy and waited):
+            self._untidy, self._tidied = 0, self.clock()
+            await self.encoder.run(give_back)
 
     def trim(self) -> None:
         """Cut the histories of those idle longest, where all together hold too much."""

@@ -18,7 +18,7 @@ import struct
 from struct import pack
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
@@ -28,6 +28,8 @@ SEND_NOW = "riverrun.send_now"
 TEXT, BINARY = 0x81, 0x82
 """First byte of a frame that is a whole message: FIN and the opcode."""
 MAX_HEAD_BYTES = 64 * 1024
+MAX_PIPELINE = 64
+"""Requests that may wait for the one before; uvicorn would read and keep any number of them."""
 
 
 class Patience:
@@ -62,13 +64,14 @@ def drop(transport: asyncio.Transport) -> None:
 
 
 class PatientHttp(HttpToolsProtocol):
-    """HTTP/1.1: a head must come whole and soon, and must not be endless; answers must be read."""
+    """HTTP/1.1: a head must come whole and soon and must end; what is answered must be read."""
 
     hello_seconds: ClassVar[float] = 10.0
     send_seconds: ClassVar[float] = 10.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._answered: RequestResponseCycle | None = None
         self._head_bytes = 0
         self._head: Patience | None = Patience(transport, self.hello_seconds)
         self._reading = Patience(transport, self.send_seconds)
@@ -77,11 +80,17 @@ class PatientHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_done()
         self._reading.stop()
+        if self._answered is not None:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         before = self._head
         super().data_received(data)
+        if len(self.pipeline) > MAX_PIPELINE:
+            drop(self.transport)
         if self._head is None or self._head is not before:
             return  # what came was a head's end, a body, or the next head's beginning
         self._head_bytes += len(data)
@@ -99,6 +108,11 @@ class PatientHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_done()
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # Of several requests in one packet uvicorn would tell only the last that the peer is gone.
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _head_done(self) -> None:
         self._head_bytes = 0

@@ -118,6 +118,9 @@ async def test_a_token_guards_all_but_health_and_page() -> None:
         for path in ("/v1/sessions", "/v1/generate"):
             assert served.post(path, json={"prompt": ""}).status_code == 401
         async with drawing(served.socket_url, token="s3cret") as pen:
+            whose = {"X-Riverrun-Secret": pen.welcome.secret}
+            where = f"/v1/sessions/{pen.welcome.session}"
+            assert served.delete(where, headers=whose).status_code == 401
             assert pen.welcome.model.name == "fake"
         assert "s3cret" not in "\n".join(served.lines)
 
@@ -154,9 +157,9 @@ def test_a_model_that_does_not_load_is_told_and_the_process_stays() -> None:
 
 
 def test_alive_within_a_second_of_the_start() -> None:
-    """The issue's bound is 1 s on an idle machine; the best of three leaves out a busy moment."""
-    best = min(_seconds_to_page() for _ in range(3))
-    assert best < 1.5
+    """The issue's bound is 1 s on an idle machine, and the benchmark measures that; here the best
+    of three, with room for a busy machine, says that nothing heavy got into the way."""
+    assert min(_seconds_to_page() for _ in range(3)) < 2.5
 
 
 def _seconds_to_page() -> float:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from models.base import Value
-from streaming.canvas import Box, Canvas, changed_box, pack, unpack
+from streaming.canvas import Box, Canvas, Pixels, changed_box, pack, unpack
 
 MERGE = 64
 OVERHEAD = 600
@@ -67,18 +67,29 @@ def way_back(to: Content, since: Content, within: Box | None = None) -> Patch:
     return Patch(params, "part", box, pack(pixels[top:bottom, left:right]))
 
 
-def patched(content: Content, patch: Patch) -> Content:
-    """`content` after `patch`."""
-    params = {**content.params, **patch.params} if patch.params else content.params
-    if patch.canvas == "same":
-        return Content(params, content.canvas)
-    if patch.canvas == "absent":
-        return Content(params, None)
+def patched(content: Content, patches: Iterable[Patch]) -> Content:
+    """`content` after `patches`, one after another; its canvas is copied once at most."""
+    params, canvas = {**content.params}, content.canvas
+    work: Pixels | None = None
+    for patch in patches:
+        params.update(patch.params)
+        if patch.canvas == "absent":
+            canvas, work = None, None
+        elif patch.canvas == "part":
+            if work is None and canvas is not None:
+                work = canvas.pixels.copy()
+            work = _laid(work, patch)
+    return Content(params, canvas if work is None else Canvas(work))
+
+
+def _laid(work: Pixels | None, patch: Patch) -> Pixels:
+    """`work` with the patch's part laid on it; the part itself where there is nothing yet."""
     top, bottom, left, right = patch.box
     part = unpack(patch.data, (bottom - top, right - left, 3))
-    if content.canvas is None:
-        return Content(params, Canvas(part))
-    return Content(params, content.canvas.painted(left, top, part))
+    if work is None:
+        return part.copy()
+    work[top:bottom, left:right] = part
+    return work
 
 
 @dataclass(slots=True)
@@ -94,9 +105,7 @@ class Gesture:
 
     def before(self, now: Content) -> Content:
         """The content before this gesture, which ended in `now`."""
-        for patch in reversed(self.patches):
-            now = patched(now, patch)
-        return now
+        return patched(now, reversed(self.patches))
 
 
 class History:
@@ -126,12 +135,23 @@ class History:
         Edits with the same `key` in a row are one gesture; None is a gesture of its own."""
         self._forget_redo()
         if key is None or not self._undo or self._undo[-1].key != key:
+            self.settle(before)
             self._undo.append(Gesture(key))
         gesture = self._undo[-1]
         self._add(gesture, way_back(before, after, within))
         if len(gesture.patches) > MERGE:
-            self._merge(gesture, after)
+            self.settle(after)
         self.trim(self._limit)
+
+    def settle(self, now: Content) -> None:
+        """Make the newest gesture, which ended in `now`, one patch: a stroke of 30 tiles then costs
+        as much as one."""
+        if not self._undo or len(self._undo[-1].patches) < 2:
+            return
+        gesture = self._undo[-1]
+        patch = way_back(gesture.before(now), now)
+        self.nbytes += patch.nbytes - gesture.nbytes
+        gesture.patches = [patch]
 
     def undo(self, now: Content) -> Content | None:
         """The content before the newest gesture, or None where there is none."""
@@ -155,11 +175,6 @@ class History:
     def _add(self, gesture: Gesture, patch: Patch) -> None:
         gesture.patches.append(patch)
         self.nbytes += patch.nbytes
-
-    def _merge(self, gesture: Gesture, after: Content) -> None:
-        patch = way_back(gesture.before(after), after)
-        self.nbytes += patch.nbytes - gesture.nbytes
-        gesture.patches = [patch]
 
     def _forget_redo(self) -> None:
         self.nbytes -= sum(g.nbytes for g in self._redo)

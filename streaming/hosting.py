@@ -197,6 +197,7 @@ class Hosted:
         """Compress what is held, in a thread; work wakes it again."""
         self.resting = True
         self._canvas = None
+        self.session.settle()
         await self._encoder.run(self.session.rest)
         final = self.final
         if final is not None and not isinstance(final.output.payload, Encoded):

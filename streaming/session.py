@@ -123,8 +123,12 @@ class Session:
             self.id, self.spec.name, self._jobs, self.revision, self._content.params, inputs
         )
 
+    def settle(self) -> None:
+        """Nobody edits now: the newest gesture is made small."""
+        self._history.settle(self._content)
+
     def rest(self) -> None:
-        """Compress what is only needed when somebody works."""
+        """Compress what is only needed when somebody works. Any thread."""
         if self._content.canvas is not None:
             self._content.canvas.rest()
 

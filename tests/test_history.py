@@ -37,7 +37,7 @@ contents = st.builds(
 @settings(deadline=None)
 @given(contents, contents)
 def test_a_patch_is_the_way_back(one: Content, other: Content) -> None:
-    assert same(patched(other, way_back(one, other)), one)
+    assert same(patched(other, [way_back(one, other)]), one)
 
 
 @settings(deadline=None)
@@ -107,6 +107,27 @@ def test_a_long_stroke_stays_one_small_gesture() -> None:
     back = history.undo(now)
     assert back is not None
     assert same(back, start)
+
+
+def test_a_finished_stroke_costs_as_much_as_one_edit() -> None:
+    history, start = History(1 << 20), Content({}, Canvas.blank(InputSpec("canvas", 64, 64)))
+    now, sizes = start, []
+    for key in ("one", "two"):
+        for step in range(30):
+            assert now.canvas
+            tile = np.full((4, 4, 3), step, np.uint8)
+            after = Content({}, now.canvas.painted(step, 30, tile))
+            history.record(now, after, key, (30, 34, step, step + 4))
+            now = after
+        sizes.append(history.nbytes)
+    assert sizes[1] - sizes[0] < 1500 < 15_000 < sizes[0]
+    history.settle(now)
+    assert history.nbytes < 3000
+    for _ in range(2):
+        back = history.undo(now)
+        assert back is not None
+        now = back
+    assert same(now, start)
 
 
 def test_a_small_change_of_a_large_canvas_costs_little() -> None:

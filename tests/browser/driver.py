@@ -40,7 +40,7 @@ _LOOK = """(id) => {
 
 _SETTLED = """() => {
   const s = riverrun.stats();
-  return s.state === 'live' && s.pictures > 0 && !s.awaiting && !s.unsent && s.unaccepted === 0
+  return s.state === 'live' && s.pictures > 0 && !s.awaiting && !s.unsent && !s.adopting && s.unaccepted === 0
     && s.shownRevision === s.revision && s.revision >= %d;
 }"""
 
@@ -106,7 +106,7 @@ class Draw:
         assert box is not None
         return box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]
 
-    def stroke(self, points: Sequence[Point], steps: int = 8) -> None:
+    def stroke(self, points: Sequence[Point], steps: int = 4) -> None:
         """Pen down, along `points`, pen up."""
         mouse = self.page.mouse
         mouse.move(*self.place(points[0]))

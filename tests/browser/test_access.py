@@ -144,7 +144,7 @@ def test_the_keyboard_alone_draws_and_undoes(open_page: Open) -> None:
     assert draw.look("paper").min() == 255
 
 
-def test_keys_choose_tools_sizes_and_views(open_page: Open) -> None:
+def test_keys_choose_tools_and_views_but_are_letters_while_writing(open_page: Open) -> None:
     draw = open_page()
     body = draw.page.locator("body")
     for key, tool in (("e", "eraser"), ("g", "fill"), ("i", "picker"), ("b", "brush")):
@@ -166,10 +166,6 @@ def test_keys_choose_tools_sizes_and_views(open_page: Open) -> None:
     assert "New seed" in draw.page.get_by_role("dialog").inner_text()
     draw.page.keyboard.press("Escape")
     assert not draw.page.get_by_role("dialog").is_visible()
-
-
-def test_keys_are_letters_while_writing(open_page: Open) -> None:
-    draw = open_page()
     prompt = draw.page.get_by_test_id("prompt")
     prompt.fill("")
     prompt.press_sequentially("be a seagull")

@@ -57,7 +57,7 @@ def test_no_long_task_while_pictures_arrive(
     draw.begin()
     before = draw.stats()["pictures"]
     trace = tmp_path / "trace.json"
-    categories = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
+    categories = ["devtools.timeline", "disabled-by-default-devtools.timeline"]
     chromium.start_tracing(page=draw.page, path=trace, categories=categories)
     scribble(draw, 3)
     chromium.stop_tracing()

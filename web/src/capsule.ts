@@ -104,7 +104,7 @@ export class Capsule {
     const { store, latency, connection } = this.parts;
     const now = performance.now();
     const felt = latency.editToEye(0.5);
-    const current = condition(store.state, felt, connection.clock.trip);
+    const current = condition(store.state, latency.felt, connection.clock.trip);
     set(this.box, 'tone', current.tone);
     set(this.box, 'state', store.state.link);
     text(byId('status'), current.words);

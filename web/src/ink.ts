@@ -10,7 +10,6 @@
 import type { RGB } from './protocol';
 
 const OPACITY = 0.72;
-const MELT_MS = 220;
 const LONGEST_SIDE = 1280;
 
 interface Blot {
@@ -51,7 +50,7 @@ export class Ink {
     private readonly element: HTMLCanvasElement,
     private size: { width: number; height: number },
     private readonly wake: () => void,
-    private readonly meltMs: () => number = () => MELT_MS,
+    private readonly meltMs: number,
   ) {
     this.context = element.getContext('2d')!;
   }
@@ -131,7 +130,7 @@ export class Ink {
     const melting = this.blots.some((blot) => blot.melting !== null);
     if (!this.stale && !melting) return false;
     this.stale = false;
-    const span = this.meltMs();
+    const span = this.meltMs;
     this.blots = this.blots.filter((blot) => blot.melting === null || now - blot.melting < span);
     const context = this.context;
     context.setTransform(1, 0, 0, 1, 0, 0);

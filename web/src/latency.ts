@@ -26,6 +26,7 @@ interface Noted {
 const WINDOW_MS = 10_000;
 const RATE_MS = 2000;
 const KEPT = 512;
+const ENOUGH = 5;
 
 export class Latency {
   pictures = 0;
@@ -82,6 +83,11 @@ export class Latency {
     const recent = this.samples.filter((sample) => last.at - sample.at < WINDOW_MS).map((s) => s.ms);
     recent.sort((a, b) => a - b);
     return recent[Math.min(recent.length - 1, Math.floor(q * recent.length))]!;
+  }
+
+  /** Edit to eye as a habit, not as one bad moment: the median once there are enough of them. */
+  get felt(): number | null {
+    return this.samples.length < ENOUGH ? null : this.editToEye(0.5);
   }
 
   /** Drops the noted edits that `revision` answers; the newest of them. */

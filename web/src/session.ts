@@ -38,6 +38,8 @@ const LINKS: Record<Trouble, Link> = {
 export class PageSession implements Listener {
   /** The newest revision that the server has told of. */
   revision = 0;
+  /** The server's canvas was announced and isn't on the paper yet. */
+  adopting = false;
   private session = '';
   private adoption = 0;
 
@@ -51,6 +53,7 @@ export class PageSession implements Listener {
       this.revision = 0;
     }
     this.session = message.session;
+    this.adopting = false;
     this.revision = Math.max(this.revision, message.revision);
     this.useModel(message.model);
     ink.unsent();
@@ -94,6 +97,7 @@ export class PageSession implements Listener {
     const blob = new Blob([canvas.data], { type: `image/${canvas.format}` });
     void pixelsOf(blob, width, height).then((pixels) => {
       if (turn !== this.adoption) return; // a newer state came while this one was decoded
+      this.adopting = false;
       this.parts.courier().adopt(canvas.revision, pixels);
       this.parts.wake();
     });
@@ -123,8 +127,9 @@ export class PageSession implements Listener {
 
   private resume(message: Welcome): void {
     const { store } = this.parts;
-    const { unaccepted } = { unaccepted: this.parts.connection().waiting };
+    const unaccepted = this.parts.connection().waiting;
     if (unaccepted === 0) this.takeParams(message.params);
+    this.adopting = message.canvas;
     if (!message.canvas && unaccepted === 0) this.parts.courier().adopt(message.revision, null);
     store.set({ touched: true });
   }
@@ -133,6 +138,7 @@ export class PageSession implements Listener {
     this.revision = Math.max(this.revision, revision);
     this.takeParams(params);
     this.adoption++;
+    this.adopting = canvas;
     if (!canvas) this.parts.courier().adopt(revision, null);
     this.parts.wake();
   }

@@ -4,6 +4,7 @@ import type { Connection } from './connection';
 import type { Courier } from './courier';
 import type { Latency } from './latency';
 import type { PicturePainter } from './picture';
+import type { PageSession } from './session';
 import type { Store } from './store';
 
 export interface Stats {
@@ -18,6 +19,7 @@ export interface Stats {
   revision: number;
   unaccepted: number;
   unsent: boolean;
+  adopting: boolean;
   drops: number;
   roundTrip: number | null;
   model: string;
@@ -29,7 +31,7 @@ export interface Measured {
   courier: Courier;
   latency: Latency;
   painter: PicturePainter;
-  revision: () => number;
+  session: PageSession;
 }
 
 export function publish(parts: Measured): void {
@@ -43,9 +45,10 @@ export function publish(parts: Measured): void {
     editToEyeP50: latency.editToEye(0.5),
     editToEyeP95: latency.editToEye(0.95),
     shownRevision: painter.shown?.revision ?? 0,
-    revision: parts.revision(),
+    revision: parts.session.revision,
     unaccepted: connection.waiting,
     unsent: courier.unsent,
+    adopting: parts.session.adopting,
     drops: painter.drops,
     roundTrip: connection.clock.trip,
     model: store.state.model.name,

@@ -1,0 +1,51 @@
+/** Everything that a person can press, type or drop, tied to the app. */
+
+import type { App } from './app';
+import { Capsule } from './capsule';
+import { byId } from './dom';
+import { drop } from './drop';
+import { help } from './help';
+import { keys } from './keys';
+import { palette } from './palette';
+import { panel, type Actions } from './panel';
+import { prompt } from './prompt';
+import { download, fileName, withRecipe } from './save';
+import { settings } from './settings';
+import { releaseFocus, shortcuts } from './shortcuts';
+import { publish } from './stats';
+
+export class Controls {
+  constructor(private readonly app: App) {
+    const { store, studio, connection, courier, latency, painter, session } = app;
+    const opener = drop(store, studio, app.say);
+    const actions: Actions = { save: () => this.save(), open: opener.open, help: () => showHelp() };
+    const { table, hold } = keys(store, studio, actions);
+    const showHelp = help(table, hold);
+    shortcuts(table, hold);
+    releaseFocus();
+    panel(store, studio, actions);
+    palette(store, studio);
+    prompt(store, studio);
+    settings(store, studio, (name) => connection.useModel(name));
+    byId('prompt').addEventListener('focus', () => studio.touch(true));
+    new Capsule({
+      store, connection, latency, painter,
+      useToken: (token) => app.useToken(token), fewerSteps: () => this.fewerSteps(),
+    });
+    publish({ store, connection, courier, latency, painter, session });
+  }
+
+  private save(): void {
+    const { store, painter, studio, say } = this.app;
+    const { params, model } = store.state;
+    void withRecipe(painter.element, studio.snapshot(), model.name).then((png) => {
+      download(png, fileName(params, new Date()));
+      say('Saved, with its recipe inside');
+    });
+  }
+
+  private fewerSteps(): void {
+    const { store, studio } = this.app;
+    studio.setParam('steps', Math.max(1, Number(store.state.params['steps'] ?? 2) - 1));
+  }
+}

@@ -40,7 +40,8 @@ _LOOK = """(id) => {
 
 _SETTLED = """() => {
   const s = riverrun.stats();
-  return s.state === 'live' && s.pictures > 0 && !s.awaiting && !s.unsent && !s.adopting && s.unaccepted === 0
+  const busy = s.awaiting || s.unsent || s.adopting || s.unaccepted > 0;
+  return s.state === 'live' && s.pictures > 0 && !busy
     && s.shownRevision === s.revision && s.revision >= %d;
 }"""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tests.browser.conftest import Open
-from tests.browser.driver import around, difference
+from tests.browser.driver import Point, around, difference
 
 HERE = (0.3, 0.3)
 FAR = (0.85, 0.15)
@@ -110,23 +112,49 @@ def test_two_windows_are_two_sessions(open_page: Open) -> None:
     assert one.look("paper").min() == 255
 
 
-def test_a_pen_presses_and_a_palm_is_nothing(open_page: Open) -> None:
-    draw = open_page()
+def test_a_pen_presses_and_a_palm_or_a_second_finger_is_nothing(open_page: Open) -> None:
+    draw = open_page(has_touch=True)
     draw.begin()
-    before = draw.look("paper")
     draw.material(-1)
-    draw.page.evaluate(
-        """([x, y]) => {
-          const canvas = document.getElementById('canvas');
-          const fire = (type, init) => canvas.dispatchEvent(new PointerEvent(type, {
-            bubbles: true, clientX: x, clientY: y, button: 0, pointerId: 7, ...init }));
-          fire('pointerdown', { pointerType: 'touch', width: 120, height: 90 });
-          fire('pointerup', { pointerType: 'touch', width: 120, height: 90 });
-        }""",
-        list(draw.place(HERE)),
-    )
-    draw.frames(3)
-    assert np.array_equal(draw.look("paper"), before)
+    hand = draw.context.new_cdp_session(draw.page)
+
+    def pen(kind: str, at: Point, force: float) -> None:
+        x, y = draw.place(at)
+        place = {"x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        event = {"type": kind, "pointerType": "pen", "force": force, **place}
+        hand.send("Input.dispatchMouseEvent", event)
+
+    def touch(kind: str, *places: Point, width: float = 5) -> None:
+        points = [
+            {"x": x, "y": y, "id": i, "radiusX": width, "radiusY": width}
+            for i, (x, y) in enumerate(map(draw.place, places))
+        ]
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def drawn(act: Callable[[], None]) -> int:
+        before = draw.look("paper")
+        act()
+        draw.settle()
+        return int((difference(draw.look("paper"), before) > 0).sum())
+
+    def press(x: float, force: float) -> None:
+        pen("mousePressed", (x, 0.2), force)
+        pen("mouseReleased", (x, 0.2), force)
+
+    def palm() -> None:
+        touch("touchStart", (0.3, 0.5), width=60)
+        touch("touchEnd")
+
+    def two_fingers() -> None:
+        touch("touchStart", (0.3, 0.5))
+        touch("touchMove", (0.5, 0.5))
+        touch("touchStart", (0.5, 0.5), (0.7, 0.5))
+        touch("touchEnd")
+
+    assert drawn(palm) == 0
+    assert drawn(two_fingers) == 0
+    light, hard = drawn(lambda: press(0.2, 0.1)), drawn(lambda: press(0.6, 1.0))
+    assert 0 < light < hard
 
 
 def test_the_capsule_shows_one_pictures_life(open_page: Open) -> None:

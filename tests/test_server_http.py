@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.pen import drawing
+from streaming.protocol import VERSION, Hello, Status
+from tests.pen import Pen, drawing
 from tests.serving import Served, serving
 
 
@@ -143,7 +144,7 @@ def test_not_ready_says_why_and_how_far() -> None:
         served.wait_ready()
 
 
-def test_a_model_that_does_not_load_is_told_and_the_process_stays() -> None:
+async def test_a_model_that_does_not_load_is_told_and_the_process_stays() -> None:
     with serving("--model-option", "width=17", ready=False) as served:
         served.wait_log("engine broken")
         told = served.get("/readyz").json()
@@ -153,6 +154,11 @@ def test_a_model_that_does_not_load_is_told_and_the_process_stays() -> None:
         assert served.get("/").status_code == 200
         refused = served.post("/v1/sessions")
         assert (refused.status_code, refused.json()["code"]) == (503, "not_ready")
+        async with Pen(served.socket_url) as pen:
+            await pen.tell(Hello(VERSION))
+            status = await pen.wait_for(Status)
+            assert (status.state, status.message) == ("failed", told["message"])
+            assert (await pen.closed())[0] == 1013
         assert sum("Traceback" in line for line in served.lines) == 1
 
 

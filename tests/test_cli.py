@@ -70,7 +70,9 @@ def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
 
 
 def test_it_works_from_any_directory(tmp_path: Path) -> None:
-    assert riverrun("models", cwd=tmp_path).returncode == 0
+    installed = Path(sys.executable).with_name("riverrun")
+    for command in ([*COMMAND], [str(installed)]):
+        subprocess.run([*command, "models"], cwd=tmp_path, env=clean_environ(), check=True)
 
 
 def test_help_needs_the_standard_library_only() -> None:

@@ -95,7 +95,7 @@ class UnknownSession(RiverrunError):
 
 
 class WrongSecret(RiverrunError):
-    """The secret isn't this session's (also said of sessions that don't exist)."""
+    """The secret isn't this session's."""
 
     code = "wrong_secret"
     status = 403

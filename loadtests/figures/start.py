@@ -15,10 +15,11 @@ from loadtests.metric import Goal, Metric, interleave, metric
 from loadtests.served import ROOT, Server, serving
 from loadtests.users import User
 
-IMPORTS = (
-    "import torch\n"
-    "from diffusers import AutoencoderTiny, UNet2DConditionModel\n"
-)  # fmt: skip
+IMPORTS = """
+import torch
+from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+"""
 """What `scenes` is made of."""
 
 RETRY = 0.02

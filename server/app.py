@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 
@@ -150,6 +151,8 @@ class Crossing:
         self._metrics = metrics
         self._hub: Hub | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: deque[FromEngine] = deque()
+        self._called = False
 
     def open(self, hub: Hub) -> None:
         """Deliver to `hub` on the running loop, from now on."""
@@ -159,8 +162,16 @@ class Crossing:
     def deliver(self, message: FromEngine) -> None:
         """Called on the engine's thread; what comes after the loop's end is dropped."""
         assert self._loop is not None
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._receive, message)
+        self._waiting.append(message)
+        if not self._called:  # else the loop was woken and hasn't begun to look
+            self._called = True
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self._called = False  # before looking: what comes from now on wakes the loop again
+        while self._waiting:
+            self._receive(self._waiting.popleft())
 
     def _receive(self, message: FromEngine) -> None:
         assert self._hub is not None

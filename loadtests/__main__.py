@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     try:
         asyncio.run(scenario.run())
-    except (OSError, TimeoutError) as error:
+    except (OSError, RuntimeError, TimeoutError) as error:
         print(f"{arguments.url}: {error or type(error).__name__}", file=sys.stderr)
         return 1
     return 0

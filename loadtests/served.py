@@ -28,7 +28,7 @@ LOG = ROOT / "loadtests" / "results" / "server.log"
 READY_SECONDS = 180.0
 
 
-class NotServing(Exception):
+class NotServing(RuntimeError):
     """The server ended, or didn't become ready in time."""
 
 

@@ -34,7 +34,7 @@ PATIENCE = 60.0
 EditKind = Literal["strokes", "seed"]
 
 
-class Refusal(Exception):
+class Refusal(RuntimeError):
     """The server sent an error message that the scenario didn't expect."""
 
 

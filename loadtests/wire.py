@@ -26,7 +26,7 @@ OnMessage = Callable[[bool, bytes, float], None]
 """`on_message(binary, data, arrived)`; `arrived` in seconds of `time.perf_counter`."""
 
 
-class Refused(Exception):
+class Refused(RuntimeError):
     """The server answered the upgrade with something else than 101; `status` is its status."""
 
     def __init__(self, status: int) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from loadtests import report
 from loadtests.__main__ import main
-from loadtests.figures import FIGURES, find
+from loadtests.figures import FIGURES, Figure, find
+from loadtests.figures.plan import Plan
 from loadtests.metric import Goal, Metric as OneMetric, interleave, metric, percentile, verdict
 
 
@@ -117,3 +118,19 @@ def test_an_unknown_figure_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
 def test_no_server_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["users", "--url", "ws://127.0.0.1:9/v1/session"]) == 1
     assert capsys.readouterr().err.startswith("ws://127.0.0.1:9/v1/session: ")
+
+
+def test_a_figure_that_cannot_be_measured_is_told_and_the_rest_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def broken(plan: Plan) -> list[OneMetric]:
+        raise NotServing("it ended with 2")
+
+    async def works(plan: Plan) -> list[OneMetric]:
+        return [sample("fairness", 0.9)]
+
+    chosen = [Figure("start", ("start_ratio",), broken), Figure("fairness", ("fairness",), works)]
+    monkeypatch.setattr("loadtests.__main__.find", lambda names: chosen)
+    assert main(["bench", "--quick", "--out", str(tmp_path / "b.json")]) == 1
+    assert "could not be measured: NotServing: it ended with 2" in capsys.readouterr().out
+    assert list(report.read(tmp_path / "b.json")["metrics"]) == ["fairness"]

@@ -12,6 +12,7 @@ from loadtests.__main__ import main
 from loadtests.figures import FIGURES, Figure, find
 from loadtests.figures.plan import Plan
 from loadtests.metric import Goal, Metric as OneMetric, interleave, metric, percentile, verdict
+from loadtests.served import NotServing
 
 
 def test_the_verdict_looks_at_every_round() -> None:

@@ -2,7 +2,7 @@
 
 Role: the second of two trainings. Data: latents of all paintings and canvases, encoded once.
 Noisy latents are (1 − σ)·clean + σ·noise, the target is noise − clean (Liu et al., Rectified
-Flow, 2022). Half of the draws of σ are the very values that 1, 2 and 4 steps use, because those
+Flow, 2022). Most draws of σ are the very values that 1, 2 and 4 steps use, because those
 are what is served. Some rows start from the canvas instead of the painting (strength below 1).
 The first part of the training sees pictures at half size: four times as many for the same cost,
 and the autoencoder's latents can be shrunk. Captions get unknown words and are at times empty.
@@ -30,7 +30,8 @@ from models.scenes.dataset import Dataset
 from models.scenes.loop import Loop, Plan, half_precision, rank
 from models.scenes.nets import Painter, tokenize
 
-SERVED = (1.0, 1.0, 1.0, 0.75, 0.5, 0.5, 0.25)
+SERVED = (1.0, 1.0, 1.0, 1.0, 0.75, 0.75, 0.5, 0.5, 0.25)
+SERVED_SHARE = 0.75
 HALF_SIZE_UNTIL = 0.35
 ENCODE_ROWS = 1
 FROM_CANVAS = 0.08
@@ -147,7 +148,7 @@ def flow_loss(
     count = len(clean)
     uniform = rng.uniform(0.02, 1.0, count)
     served = rng.choice(SERVED, count)
-    sigma = torch.from_numpy(np.where(rng.random(count) < 0.5, served, uniform)).to(clean)
+    sigma = torch.from_numpy(np.where(rng.random(count) < SERVED_SHARE, served, uniform)).to(clean)
     noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(clean)
     drawn = torch.from_numpy((rng.random(count) < FROM_CANVAS) & (sigma.cpu().numpy() > 0.3))
     at = sigma[:, None, None, None]

@@ -87,6 +87,9 @@ def make_painter(shape: Shape, vocabulary: int) -> Painter:
         down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
         cross_attention_dim=shape.text,
+        # the words, pooled, join the timestep in every block: light and season are everywhere
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
         attention_head_dim=8,
         norm_num_groups=min(32, shape.channels[0] // 2),
     )
@@ -155,11 +158,19 @@ def save_weights(
     nn.Module.half(vae)
     nn.Module.half(painter)
     vae.save_pretrained(folder / "vae")
+    _forget(folder / "vae" / "config.json", "block_out_channels")
     painter.unet.save_pretrained(folder / "unet")
     painter.text.save_pretrained(folder / "text_encoder")
     tokenizer.save_pretrained(str(folder / "tokenizer"))
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000).save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+
+
+def _forget(config: Path, key: str) -> None:
+    """Drop a key that the class writes itself and then complains about."""
+    values = json.loads(config.read_text())
+    values.pop(key, None)
+    config.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def open_weights(folder: Path = WEIGHTS) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:

@@ -60,6 +60,7 @@ DRAWING: tuple[tuple[str, float, tuple[tuple[float, float], ...]], ...] = (
     ("house", 18, ((150, 176), (166, 176))),
     ("cloud", 16, ((52, 40), (70, 34), (96, 41))),
 )
+FIRST = "day, summer"
 WORDS = ("sunset", "sunset, winter", "night, winter", "autumn, dawn")
 
 
@@ -128,7 +129,7 @@ def record(client: httpx.Client, folder: Path, steps: int) -> dict[str, Any]:
     paper = tuple(model["inputs"][0]["background"])
     drawing = list(strokes(palette))
     drawn = drawing[-1].points[-1][2]
-    moments = [(at, "") for at in np.arange(EVERY, drawn + EVERY, EVERY)]
+    moments = [(at, FIRST) for at in np.arange(EVERY, drawn + EVERY, EVERY)]
     prompts = [(drawn + EVERY + REST * (i + 1), words) for i, words in enumerate(WORDS)]
     pictures: list[tuple[int, str]] = []
     for at, prompt in [*moments, *prompts]:
@@ -138,7 +139,7 @@ def record(client: httpx.Client, folder: Path, steps: int) -> dict[str, Any]:
     return {
         "model": model,
         "strokes": [{"color": s.color, "size": s.size, "points": s.points} for s in drawing],
-        "prompts": [[round(at), words] for at, words in prompts],
+        "prompts": [[0, FIRST], *([round(at), words] for at, words in prompts)],
         "pictures": pictures,
         "duration": pictures[-1][0],
     }

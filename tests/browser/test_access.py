@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from tests.browser.conftest import Open
 from tests.browser.driver import Draw
+from tests.serving import Served, serving
 
 CONTROLS = "button, input, textarea, select, [tabindex='0'], [role=application]"
 
@@ -69,6 +72,13 @@ _SMALL = """() => [...document.querySelectorAll('button, input, select, textarea
   })
   .filter(([height]) => height < 36)
   .map(([height, node]) => `${height} ${node.id || node.className}`)"""
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Served]:
+    """A server whose pictures cost nothing: what paints doesn't matter here."""
+    with serving("--model", "fake") as served:
+        yield served
 
 
 def unfold(draw: Draw) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.browser.conftest import Open
 from tests.browser.driver import Draw, difference
+from tests.serving import Served, serving
 
 _DROP = """([data, kind]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
@@ -22,6 +25,13 @@ _DROP = """([data, kind]) => {
     : new DragEvent('drop', { dataTransfer: transfer, cancelable: true });
   window.dispatchEvent(event);
 }"""
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Served]:
+    """A server whose pictures cost nothing: what paints doesn't matter here."""
+    with serving("--model", "fake") as served:
+        yield served
 
 
 def give(draw: Draw, png: bytes, kind: str = "drop") -> None:

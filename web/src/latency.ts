@@ -25,6 +25,8 @@ interface Noted {
 
 const WINDOW_MS = 10_000;
 const RATE_MS = 2000;
+/** Two pictures a few ms apart are no rate yet. */
+const SHORTEST_MS = 500;
 const KEPT = 512;
 const ENOUGH = 5;
 
@@ -73,7 +75,9 @@ export class Latency {
   /** Pictures a second over the last two seconds; 0 once none came for that long. */
   rate(now: number): number {
     const recent = this.paints.filter((at) => now - at < RATE_MS);
-    return recent.length < 2 ? 0 : (recent.length - 1) / ((recent.at(-1)! - recent[0]!) / 1000);
+    if (recent.length < 2) return 0;
+    const span = Math.max(SHORTEST_MS, recent.at(-1)! - recent[0]!);
+    return (recent.length - 1) / (span / 1000);
   }
 
   /** ms at the quantile `q` (0..1) over the last ten seconds that had edits; null without any. */

@@ -67,6 +67,9 @@ describe('Latency', () => {
     for (let i = 0; i <= 20; i++) latency.painted(picture(i, i * 50));
     expect(latency.rate(1000)).toBeCloseTo(20);
     expect(latency.rate(9000)).toBe(0);
+    latency.painted(picture(30, 9000));
+    latency.painted(picture(30, 9010));
+    expect(latency.rate(9010)).toBeLessThan(5);
   });
 });
 

@@ -16,34 +16,47 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from server.guards import SEND_NOW
+from server.guards import LISTEN, SEND_NOW
 from server.security import Gate, bearer
 from streaming.connection import serve
 from streaming.hub import Hub
-from streaming.transport import Disconnected
+from streaming.transport import Disconnected, Take
 
 TURN = 16
 """Messages of one burst that are taken before everybody else has a turn: one packet can hold
 thousands, and taking what is there already doesn't wait by itself."""
 
 SendNow = Callable[[str | bytes], bool]
+Listen = Callable[[Take], None]
 
 
 class Socket:
     """One accepted WebSocket as a `streaming.transport.Transport`."""
 
-    __slots__ = ("_closed", "_now", "_receive", "_received", "_send")
+    __slots__ = ("_closed", "_listen", "_now", "_receive", "_received", "_send")
 
-    def __init__(self, receive: Receive, send: Send, now: SendNow | None = None) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        now: SendNow | None = None,
+        listen: Listen | None = None,
+    ) -> None:
         self._receive = receive
         self._send = send
         self._now = now
+        self._listen = listen
         self._closed = False
         self._received = 0
 
     def send_now(self, data: str | bytes) -> bool:
         """Send one frame if that needs no waiting; False where it wasn't sent."""
         return self._now is not None and not self._closed and self._now(data)
+
+    def listen(self, take: Take) -> None:
+        """Offer frames to `take` as they come, where the server's protocol can do that."""
+        if self._listen is not None:
+            self._listen(take)
 
     async def receive(self) -> str | bytes:
         """The next frame; raises `Disconnected`."""
@@ -103,5 +116,6 @@ class SessionSocket:
             await send({"type": "websocket.accept"})
         except OSError:
             return
-        now = scope["extensions"].get(SEND_NOW)
-        await serve(Socket(receive, send, now), self._hub, authorize=authorize)
+        prompt = scope["extensions"]
+        socket = Socket(receive, send, prompt.get(SEND_NOW), prompt.get(LISTEN))
+        await serve(socket, self._hub, authorize=authorize)

@@ -53,7 +53,7 @@ from streaming.protocol import (
     error_message,
 )
 from streaming.session import Edit, Painted, Session
-from streaming.transport import Disconnected, Transport
+from streaming.transport import Disconnected, PromptSource, Transport
 from streaming.writer import Leave, Writer
 
 __all__ = ["Disconnected", "Transport", "serve"]
@@ -146,6 +146,7 @@ class _Connection:
         self._writer = Writer(transport, hub)
         self._tasks = asyncio.TaskGroup()
         self._received = 0.0
+        self._busy = False
 
     async def run(self) -> None:
         """Read and write until either ends, with an exception in every case."""
@@ -170,11 +171,36 @@ class _Connection:
                     await self._take(await self._transport.receive())
         except TimeoutError:
             raise HelloExpected("no hello came in time") from None
+        if isinstance(self._transport, PromptSource):
+            self._transport.listen(self._take_now)
         while True:
             await self._take(await self._transport.receive())
 
+    def _take_now(self, frame: str | bytes) -> bool:
+        """Handle a text frame on the spot if nothing is before it and nothing is wrong with it.
+        What is refused is read again by `_take`, which answers: refusing twice changes nothing."""
+        if self._busy or self._phase is not Phase.OPEN or not isinstance(frame, str):
+            return False
+        self._received = self._hub.clock()
+        try:
+            message = self._decode(frame)
+            self._handler(message)(self, message)
+        except RiverrunError:
+            return False
+        except Exception as error:  # the connection's edge: `serve` says farewell
+            self._writer.fail(error)
+        self._bad = 0
+        return True
+
     async def _take(self, frame: str | bytes) -> None:
         """Handle one frame; what is wrong with it is answered, or ends the connection."""
+        self._busy = True
+        try:
+            await self._take_in_turn(frame)
+        finally:
+            self._busy = False
+
+    async def _take_in_turn(self, frame: str | bytes) -> None:
         self._received = self._hub.clock()
         id = None
         try:
@@ -196,14 +222,17 @@ class _Connection:
         return decode_client_binary(frame)
 
     async def _handle(self, message: ClientFrame) -> None:
+        waiting = self._handler(message)(self, message)
+        if waiting is not None:
+            await waiting
+
+    def _handler(self, message: ClientFrame) -> Handler:
         handler = TABLE.get((self._phase, type(message)))
         if handler is None:
             if self._phase is Phase.AWAITING_HELLO:
                 raise HelloExpected("the first message must be hello")
             raise BadMessage(f"{type(message).__name__} isn't expected here")
-        waiting = handler(self, message)
-        if waiting is not None:
-            await waiting
+        return handler
 
     def _refuse(self, error: RiverrunError, id: int | None) -> None:
         self._hub.observer.refused(error.code)

@@ -8,7 +8,11 @@ is called by one task at a time, but both at once. Text frames are `str`, binary
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
+
+Take = Callable[[str | bytes], bool]
+"""Handles a frame on the spot; False: it must be read by `receive`. Raises nothing."""
 
 
 class Disconnected(Exception):
@@ -38,4 +42,15 @@ class PromptTransport(Protocol):
 
     def send_now(self, data: str | bytes) -> bool:
         """Send one frame if that needs no waiting; False where it wasn't sent. Raises nothing."""
+        ...
+
+
+@runtime_checkable
+class PromptSource(Protocol):
+    """A transport that can hand over a frame in the turn that brought it, without a queue and a
+    task's step: most frames are acknowledgements, and those cost more than what they say."""
+
+    def listen(self, take: Take) -> None:
+        """Offer frames to `take` from now on, as long as none waits for `receive`; of a burst only
+        the first few, so that everybody has a turn."""
         ...

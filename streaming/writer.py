@@ -15,6 +15,7 @@ It does not know: what the client says, how a socket works.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 
 from streaming.codecs import Encoding
@@ -70,6 +71,7 @@ class Writer:
         self._newest = (-1, 0, 0)
         self._last_sent: float | None = None
         self._deadline: asyncio.Timeout | None = None
+        self._leave_by = math.inf  # when the last send is given up, on the loop's clock
         self._dirty = False
         self._sharing = False
         self._shared = -1e9
@@ -164,6 +166,10 @@ class Writer:
         """Say that the session is over, and leave."""
         self.reply(Ended())
         self._end(Leave(1000, "ended"), self._hub.limits.close_seconds)
+
+    def fail(self, error: Exception) -> None:
+        """The connection ends because of `error`."""
+        self._end(error, 0.0)
 
     @property
     def _clear(self) -> bool:
@@ -266,8 +272,10 @@ class Writer:
     async def _send(self, data: str | bytes) -> None:
         if self._prompt is not None and self._prompt.send_now(data):
             return
+        loop = asyncio.get_running_loop()
+        deadline = min(loop.time() + self._hub.limits.send_seconds, self._leave_by)
         try:
-            async with asyncio.timeout(self._hub.limits.send_seconds) as self._deadline:
+            async with asyncio.timeout_at(deadline) as self._deadline:
                 await self._transport.send(data)
         except TimeoutError:
             slow = TooSlow("the client doesn't read what it is sent")
@@ -331,11 +339,11 @@ class Writer:
         self._wake.set()
 
     def _end(self, fate: Exception, within: float) -> None:
-        """Leave because of `fate`; a send that is stuck is given up `within` seconds."""
+        """Leave because of `fate`; a send that is stuck, or gets stuck, is given up `within` s."""
         if self._fate is None:
             self._fate = fate
         self._wake.set()
+        self._leave_by = min(self._leave_by, asyncio.get_running_loop().time() + within)
         stuck = self._deadline
         if stuck is not None and not stuck.expired():
-            soon = asyncio.get_running_loop().time() + within
-            stuck.reschedule(min(soon, stuck.when() or soon))
+            stuck.reschedule(min(self._leave_by, stuck.when() or self._leave_by))

@@ -38,7 +38,7 @@ from streaming.protocol import (
     encode_picture_edit,
     encode_text,
 )
-from streaming.transport import Disconnected
+from streaming.transport import Disconnected, Take
 
 SIZE = 64
 SPEC = ModelSpec(
@@ -128,6 +128,15 @@ class ScriptedEngine:
         return output
 
 
+def encoded(message: ClientMessage | PictureEdit | str | bytes) -> str | bytes:
+    """A client's message as a frame; frames stay as they are."""
+    if isinstance(message, str | bytes):
+        return message
+    return (
+        encode_picture_edit(message) if isinstance(message, PictureEdit) else encode_text(message)
+    )
+
+
 class Wire:
     """A `Transport` of two queues; the test is the client. `stall()` makes it a client that doesn't
     read: sends then wait for ever."""
@@ -167,12 +176,7 @@ class Wire:
     # --- the client's side
 
     def say(self, message: ClientMessage | PictureEdit | str | bytes) -> None:
-        if isinstance(message, str | bytes):
-            self._in.put_nowait(message)
-        elif isinstance(message, PictureEdit):
-            self._in.put_nowait(encode_picture_edit(message))
-        else:
-            self._in.put_nowait(encode_text(message))
+        self._in.put_nowait(encoded(message))
 
     async def hear(self) -> Received:
         """The next frame."""
@@ -203,7 +207,23 @@ class Wire:
 
 
 class PromptWire(Wire):
-    """The same as a `PromptTransport`: takes what it can at once."""
+    """The same as a `PromptTransport` and `PromptSource`: takes and gives what it can at once.
+    `handled`: how many frames were taken on the spot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handled = 0
+        self._take: Take | None = None
+
+    def listen(self, take: Take) -> None:
+        self._take = take
+
+    def say(self, message: ClientMessage | PictureEdit | str | bytes) -> None:
+        frame = encoded(message)
+        if self._take is not None and self._in.empty() and self._take(frame):
+            self.handled += 1
+        else:
+            super().say(frame)
 
     def send_now(self, data: str | bytes) -> bool:
         if self._gone or not self._flowing.is_set():

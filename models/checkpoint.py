@@ -185,11 +185,12 @@ def _time_call(checkpoint: Checkpoint, dtype: torch.dtype) -> float:
     edge, channels = int(checkpoint.unet.config.sample_size), checkpoint.channels
     latents = torch.zeros(1, channels, edge, edge, device=checkpoint.device)
     canvas = latents if checkpoint.conditioned else None
-    words = checkpoint.encode_words([""])
     spent = []
-    for _ in range(TIMED_CALLS):
-        began = time.perf_counter()
-        checkpoint.predict(latents, canvas, torch.ones(1, device=checkpoint.device), words)
-        checkpoint.decode(latents)
-        spent.append(time.perf_counter() - began)
+    with torch.inference_mode():
+        words = checkpoint.encode_words([""])
+        for _ in range(TIMED_CALLS):
+            began = time.perf_counter()
+            checkpoint.predict(latents, canvas, torch.ones(1, device=checkpoint.device), words)
+            checkpoint.decode(latents)
+            spent.append(time.perf_counter() - began)
     return min(spent)

@@ -89,7 +89,6 @@ class UNetModel:
         assert self._parts is not None, "load() first"
         return self._parts
 
-    @torch.inference_mode()
     def load(self, progress: Progress) -> None:
         """Open the folder, choose the number format, warm up every batch size."""
         self._parts = open_checkpoint(

@@ -1,0 +1,123 @@
+"""The shipped weights: open as any checkpoint, follow canvas and words, make the picture shown."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.base import Picture, Request
+from models.scenes.autoencoder import psnr, reconstruct
+from models.scenes.dataset import held_out
+from models.scenes.judge import region_error
+from models.scenes.model import SPEC, WEIGHTS, build
+from models.scenes.painter import Scene, redraw
+from models.scenes.palette import UNPAINTED
+from models.unet import UNetModel
+
+Pixels = NDArray[np.uint8]
+LIMIT = 40e6
+
+
+@pytest.fixture(scope="module")
+def model() -> UNetModel:
+    model = build("cpu", "float32")
+    model.load(lambda stage, share: None)
+    return model
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return list(held_out(6))
+
+
+def paint(model: UNetModel, canvas: Pixels | None, **params: object) -> Pixels:
+    inputs = {} if canvas is None else {"canvas": canvas}
+    values = SPEC.defaults() | SPEC.check(params)
+    rows = model.begin([Request("s", "scenes", 1, 1, values, inputs)], [None])
+    for _ in range(rows[0].steps):
+        model.step(rows)
+    (payload,) = model.decode(rows)
+    assert isinstance(payload, Picture)
+    return payload.pixels
+
+
+def test_the_folder_opens_component_by_component() -> None:
+    index = json.loads((WEIGHTS / "model_index.json").read_text())
+    for name in ("tokenizer", "text_encoder", "unet", "vae", "scheduler"):
+        library, kind = index[name]
+        part = getattr(import_module(library), kind).from_pretrained(WEIGHTS / name)
+        assert type(part).__name__ == kind
+    assert sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file()) < LIMIT
+
+
+def test_the_autoencoder_is_good_enough(model: UNetModel, scenes: list[Scene]) -> None:
+    truths = np.stack([scene.painting for scene in scenes])
+    back = reconstruct(model.parts.vae, truths)
+    assert np.mean([psnr(a, b) for a, b in zip(truths, back, strict=True)]) >= 28
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_regions_come_out_as_their_material(
+    model: UNetModel, scenes: list[Scene], steps: int
+) -> None:
+    words = [", ".join(scene.words.values()) for scene in scenes]
+    canvases = [redraw(scene, 1, "whole").canvas for scene in scenes]
+    ours = np.stack(
+        [paint(model, c, prompt=w, steps=steps) for c, w in zip(canvases, words, strict=True)]
+    )
+    truths = np.stack([scene.painting for scene in scenes])
+    labels = [scene.labels for scene in scenes]
+    kept = region_error(ours, truths, labels)
+    assert kept < 0.5 * region_error(np.roll(ours, 1, 0), truths, labels)
+
+
+def test_night_is_dark_and_winter_is_pale(model: UNetModel, scenes: list[Scene]) -> None:
+    for scene in scenes[:3]:
+        canvas = redraw(scene, 2, "whole").canvas
+        day = paint(model, canvas, prompt="day, summer", steps=2)
+        night = paint(model, canvas, prompt="night, summer", steps=2)
+        assert day.mean() > night.mean() + 50
+    meadow = np.full((256, 256, 3), (105, 175, 75), np.uint8)
+    meadow[:110] = (110, 175, 235)
+    summer = paint(model, meadow, prompt="day, summer", steps=2)[150:].mean((0, 1))
+    winter = paint(model, meadow, prompt="day, winter", steps=2)[150:].mean((0, 1))
+    assert winter[2] > summer[2] + 50
+    assert summer[1] > summer[2] + 20
+
+
+def test_an_empty_canvas_differs_by_seed_and_a_seed_is_one_picture(model: UNetModel) -> None:
+    blank = np.full((256, 256, 3), UNPAINTED, np.uint8)
+    first, again = (paint(model, blank, prompt="day", seed=1, steps=2) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, paint(model, None, prompt="day", seed=1, steps=2))
+    other = paint(model, blank, prompt="day", seed=2, steps=2)
+    assert np.abs(first.astype(int) - other).mean() > 8
+
+
+def test_unknown_words_do_little(model: UNetModel, scenes: list[Scene]) -> None:
+    canvas = redraw(scenes[0], 3, "whole").canvas
+    plain = paint(model, canvas, prompt="day, summer", steps=2)
+    strange = paint(model, canvas, prompt="day, summer xylophone qwertz", steps=2)
+    night = paint(model, canvas, prompt="night, summer", steps=2)
+    assert (
+        np.abs(plain.astype(int) - strange).mean() < 0.3 * np.abs(plain.astype(int) - night).mean()
+    )
+
+
+def test_shuffled_weights_paint_noise(scenes: list[Scene]) -> None:
+    model = build("cpu", "float32")
+    model.load(lambda stage, share: None)
+    canvas = redraw(scenes[0], 1, "whole").canvas
+    before = paint(model, canvas, prompt="day", steps=1)
+    chance = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in model.parts.unet.parameters():
+            order = torch.randperm(weight.numel(), generator=chance)
+            weight.copy_(weight.flatten()[order].view_as(weight))
+    after = paint(model, canvas, prompt="day", steps=1)
+    assert psnr(before, after) < 15

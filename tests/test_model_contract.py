@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from models.base import Encoded, Model, Payload, Picture, Request, State, Value
-from server.registry import builders
+from server.registry import builders, entries
 from server.settings import Settings
 
-MODELS = ("fake",)
+MODELS = tuple(entries())
 
 LEVELS_OFF = 2
 """Batched and alone may differ by rounding: so many of 255 levels, in single precision."""

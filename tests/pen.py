@@ -37,7 +37,7 @@ from streaming.protocol import (
     encode_text,
 )
 
-SECONDS = 30.0
+SECONDS = 60.0
 F = TypeVar("F")
 
 

@@ -20,7 +20,7 @@ from tests.serving import Served
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_clients_are_told_and_it_exits_with_0(serve: Serve, number: signal.Signals) -> None:
-    served = serve()
+    served = serve("--drain-seconds", "300")
     async with drawing(served.socket_url) as pen, drawing(served.socket_url) as other:
         await pen.accepted(await pen.params(prompt="hill"))
         served.signal(number)
@@ -31,7 +31,7 @@ async def test_clients_are_told_and_it_exits_with_0(serve: Serve, number: signal
             assert await one.closed() == (1012, "draining")
     started = time.monotonic()
     assert await asyncio.to_thread(served.wait) == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60, "it waited although everybody had left"
     assert "engine stopped clean=True" in served.wait_log("engine stopped")
     assert not any("Traceback" in line for line in served.lines)
 
@@ -85,18 +85,18 @@ def test_what_takes_longer_than_the_drain_is_given_up(serve: Serve) -> None:
     served = serve("--model-option", "step_ms=2000", "--drain-seconds", "0.2")
     with contextlib.suppress(httpx.RemoteProtocolError), picture_in_the_making(served):
         served.signal(signal.SIGTERM)
-        assert served.wait(12) == 0
+        assert served.wait(60) == 0
 
 
 def test_a_second_signal_ends_at_once(serve: Serve) -> None:
-    served = serve("--model-option", "step_ms=2000", "--drain-seconds", "60")
+    served = serve("--model-option", "step_ms=2000", "--drain-seconds", "300")
     with contextlib.suppress(httpx.RemoteProtocolError), picture_in_the_making(served):
         served.signal(signal.SIGTERM)
         served.wait_log("draining")
         started = time.monotonic()
         served.signal(signal.SIGTERM)
-        assert served.wait(10) == 128 + signal.SIGTERM
-        assert time.monotonic() - started < 2
+        assert served.wait(60) == 128 + signal.SIGTERM
+        assert time.monotonic() - started < 60
 
 
 def test_it_ends_while_the_model_is_still_warming(serve: Serve) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -163,9 +165,17 @@ async def test_a_model_that_does_not_load_is_told_and_the_process_stays() -> Non
 
 
 def test_alive_within_a_second_of_the_start() -> None:
-    """The issue's bound is 1 s on an idle machine, and the benchmark measures that; here the best
-    of three, with room for a busy machine, says that nothing heavy got into the way."""
-    assert min(_seconds_to_page() for _ in range(3)) < 2.5
+    """The bound is 1 s on an idle machine, and the benchmark measures that; here the best of three,
+    beside what the interpreter needs for the web server alone, says that nothing heavy got into
+    the way: torch alone would take ten times as long."""
+    bare = min(_seconds_to_import("starlette.applications, uvicorn, httptools") for _ in range(3))
+    assert min(_seconds_to_page() for _ in range(3)) < max(1.0, 5 * bare)
+
+
+def _seconds_to_import(modules: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+    return time.perf_counter() - started
 
 
 def _seconds_to_page() -> float:

@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-SECONDS = 40.0
+SECONDS = 120.0
 GRID = 32
 Point = tuple[float, float]
 

@@ -24,14 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def model() -> str:
     """The model that paints: the built-in one where its weights are there."""
     built_in = "scenes" if any(WEIGHTS.rglob("*.safetensors")) else "fake"
     return os.environ.get("RIVERRUN_BROWSER_MODEL", built_in)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """The machine's Chromium, headless."""
     with sync_playwright() as playwright:
@@ -40,7 +40,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(model: str) -> Iterator[Served]:
     """A server that all tests share."""
     with serving("--model", model) as served:

@@ -24,7 +24,7 @@ from streaming.errors import Busy, Draining, NotReady, UnknownModel, UnknownSess
 from streaming.hosting import Hosted, Post, Viewer
 from streaming.limits import Limits
 from streaming.memory import give_back
-from streaming.messages import Failed, FromEngine, Loaded, Outputs, Ticked, Warming
+from streaming.messages import Failed, FromEngine, Loaded, Outputs, Ready, Ticked, Warming
 from streaming.observe import Observer
 from streaming.oneshot import generate
 from streaming.protocol import Format, PictureFrame
@@ -121,6 +121,7 @@ class Hub:
         former, self._readiness = self._readiness, self._readiness.after(message)
         if self._readiness.state == "failed":
             self._loaded.set()
+        self._untidy += isinstance(message, Ready)  # loading leaves much to give back
         if self._readiness is not former:
             self._announce(soon=isinstance(message, Warming) and former.state == "warming")
 

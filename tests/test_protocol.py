@@ -11,9 +11,11 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
+from server import problems, security
 from streaming import protocol as wire
 from streaming.errors import BadMessage, RiverrunError
 
+ERRORS_OF_HTTP = (problems.TooLarge, security.ForeignHost, security.ForeignOrigin)
 ROOT = Path(__file__).parent.parent
 GOLDEN = [json.loads(path.read_text()) for path in sorted((ROOT / "tests/golden").glob("*.json"))]
 EXAMPLES = re.findall(r"```json\n(.*?)\n```", (ROOT / "docs/protocol.md").read_text(), re.DOTALL)
@@ -78,7 +80,7 @@ def test_examples_of_the_documentation_are_messages(example: str) -> None:
 def test_documentation_shows_every_message_and_error() -> None:
     assert {json.loads(e)["type"] for e in EXAMPLES} == CLIENT_TYPES | SERVER_TYPES
     text = (ROOT / "docs/protocol.md").read_text()
-    pending, codes = [RiverrunError], set()
+    pending, codes = [RiverrunError, *ERRORS_OF_HTTP], set()
     while pending:
         error = pending.pop()
         pending += error.__subclasses__()

@@ -23,8 +23,9 @@ BEFORE = 10
 AT_ONCE = 20
 Arrive = Callable[[str, int], Awaitable[User]]
 
-TIDY = 0.5
-"""Seconds for the first ones' end."""
+TIDY = 2.5
+"""Seconds for the first ones' end: the server then gives back what its start and they had left,
+which would otherwise be taken off what the others cost."""
 SETTLE = 4.0
 """Seconds after the last answer: a session is idle when nobody has worked on it for so long."""
 

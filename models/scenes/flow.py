@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -104,8 +105,8 @@ def train_painter(
     batch: int = 16,
     small_until: float = HALF_SIZE_UNTIL,
     compiled: bool = False,
-) -> Loop:
-    """Train in place; answers the loop, whose `average` is the network to keep.
+) -> Painter:
+    """Train in place; answers the averaged network, the one to keep.
 
     Until `small_until` of the plan pictures are at half size, `batch` doubled. `compiled` fuses
     the network's small operations (twice as fast on a CPU; needs a C++ compiler and minutes).
@@ -129,7 +130,7 @@ def train_painter(
         return flow_loss(network, clean, canvas, tokens.to(device), rng)
 
     loop.run(loss_of)
-    return loop
+    return cast(Painter, loop.average)
 
 
 def _flip(latents: Tensor, which: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from models.scenes.nets import (
     make_autoencoder,
     make_painter,
     make_tokenizer,
+    open_weights,
     save_weights,
 )
 from models.scenes.palette import STRANGERS, VOCABULARY
@@ -39,7 +40,7 @@ from models.scenes.palette import STRANGERS, VOCABULARY
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m models.scenes.train", description=__doc__)
-    top.add_argument("stage", choices=("autoencoder", "unet", "all", "save"))
+    top.add_argument("stage", choices=("autoencoder", "unet", "all"))
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
     top.add_argument("--scenes", type=int, default=10000, help="scenes to paint")
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--steps", type=int, help="length of a stage by count, instead")
     top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
     top.add_argument("--seed", type=int, default=0)
+    top.add_argument("--onward", action="store_true", help="unet: start from --weights' networks")
     top.add_argument("--processes", type=int, default=1, help="train in so many, on a busy CPU")
     return top
 
@@ -85,8 +87,6 @@ def run(options: argparse.Namespace) -> None:
         train_autoencoder(vae, data, plan, _batch(options))
     if options.stage in ("unet", "all"):
         _train_unet(options, data)
-    if options.stage in ("unet", "all", "save") and rank() == 0:
-        _save(options, data)
 
 
 def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -> Plan:
@@ -103,14 +103,28 @@ def _batch(options: argparse.Namespace) -> int:
 
 def _train_unet(options: argparse.Namespace, data: Dataset) -> None:
     device = device_for_training()
-    vae = trained_autoencoder(options.out).to(device)
-    latents = calibrated(vae, encode_all(vae, data, options.out, options.latents), options.out)
-    tokenizer = tokenizer_for(options.out, data)
-    painter = make_painter(Shape(), len(tokenizer)).to(device)
+    if options.onward:
+        vae, painter, tokenizer = open_weights(options.weights)
+    else:
+        vae = trained_autoencoder(options.out)
+        tokenizer = tokenizer_for(options.out, data)
+        painter = make_painter(Shape(), len(tokenizer))
+    latents = encode_all(vae.to(device), data, options.out, options.latents)
+    if not options.onward:
+        calibrate(vae, latents)
     plan = replace(_plan(options, "unet", 1e-3, 60.0), matrix_rate=0.015, average=0.998)
-    train_painter(
-        painter, tokenizer, data, latents, plan, _batch(options), options.half_size, options.compile
+    painter = train_painter(
+        painter.to(device).train(),
+        tokenizer,
+        data,
+        normalised(vae, latents),
+        plan,
+        _batch(options),
+        options.half_size,
+        options.compile,
     )
+    if rank() == 0:
+        save_weights(options.weights, vae.cpu(), painter.cpu(), tokenizer)
 
 
 def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTiny:
@@ -121,14 +135,16 @@ def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTin
     return vae.eval().requires_grad_(False)
 
 
-def calibrated(vae: AutoencoderTiny, raw: Latents, out: Path) -> Latents:
-    """Write the latents' mean and spread into the config, and answer them normalised."""
+def calibrate(vae: AutoencoderTiny, raw: Latents) -> None:
+    """Write the latents' mean and spread into the config."""
     some = raw.paintings[:: max(1, len(raw.paintings) // 500)].float()
-    shift, scale = float(some.mean()), 1 / float(some.std())
-    vae.register_to_config(shift_factor=shift, scaling_factor=scale)
-    torch.save({"shift": shift, "scale": scale}, out / "latents-scale.pt")
+    vae.register_to_config(shift_factor=float(some.mean()), scaling_factor=1 / float(some.std()))
+
+
+def normalised(vae: AutoencoderTiny, raw: Latents) -> Latents:
+    """The latents by the config's numbers, in place."""
     for values in (raw.paintings, raw.canvases):
-        values.sub_(shift).mul_(scale)
+        values.sub_(vae.config.shift_factor).mul_(vae.config.scaling_factor)
     return raw
 
 
@@ -140,17 +156,6 @@ def tokenizer_for(out: Path, data: Dataset) -> CLIPTokenizer:
     known = [word for group in VOCABULARY.values() for many in group.values() for word in many]
     known += [word for many in THINGS.values() for word in many] + list(STRANGERS)
     return make_tokenizer(folder, [*(c for many in data.captions for c in many), *known * 20])
-
-
-def _save(options: argparse.Namespace, data: Dataset) -> None:
-    vae = trained_autoencoder(options.out)
-    numbers = torch.load(options.out / "latents-scale.pt", weights_only=True)
-    vae.register_to_config(shift_factor=numbers["shift"], scaling_factor=numbers["scale"])
-    tokenizer = tokenizer_for(options.out, data)
-    painter = make_painter(Shape(), len(tokenizer))
-    state = torch.load(options.out / "unet.pt", map_location="cpu", weights_only=True)
-    painter.load_state_dict(state["average"])
-    save_weights(options.weights, vae, painter, tokenizer)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def shared_wait() -> None:
 
 def always_wanted() -> None:
     """Demand that is true without a credit."""
-    _put(Writer, "room", property(lambda self: True))
+    _put(Writer, "room", property(lambda self: 1))
 
 
 def hoard() -> None:

@@ -119,8 +119,9 @@ class Engine:
             case Submit():
                 self._submit(message)
             case Want(session, pictures, previews):
-                self._row(session).previews = previews
-                self._scheduler.want(session, pictures)
+                row = self._row(session)
+                row.granted, row.previews = pictures, previews
+                self._scheduler.want(session, row.wanted)
             case Forget(session):
                 self._forget(session)
             case Stop():
@@ -249,7 +250,11 @@ class Engine:
     def _shown(self, row: Row, result: Payload | Failure) -> None:
         if isinstance(result, Failure):
             self._fail_job(row, result)
-        elif row.running.final:
+            return
+        row.made += 1
+        if not row.wanted:
+            self._scheduler.want(row.session, False)
+        if row.running.final:
             job = row.running
             row.job = None
             self._shelf.put(row.session, job.request.model, job.state)

@@ -6,7 +6,7 @@ hands outputs to the viewers, and keeps the newest final picture for whoever com
 Invariants:
 - A request goes out for every revision while somebody watches, and for the newest one as soon as
   somebody does; `Submit` goes before the `Want` that needs it.
-- Pictures are wanted while a viewer demands them and has room: no credit, no step.
+- As many pictures are wanted as a viewer who demands them has room for: no credit, no step.
 - What is older than what was delivered is dropped; nothing is delivered after the end.
 
 It does not know: sockets, the wire, other sessions.
@@ -35,7 +35,7 @@ Post = Callable[[ToEngine], None]
 class Viewer(Protocol):
     """Whoever looks at a session: a connection, or a single request over HTTP.
 
-    `watching`: it demands pictures; `room`: it could take one now (a credit is free).
+    `watching`: it demands pictures; `room`: how many it could take now (free credits).
     """
 
     @property
@@ -43,7 +43,7 @@ class Viewer(Protocol):
     @property
     def previews(self) -> bool: ...
     @property
-    def room(self) -> bool: ...
+    def room(self) -> int: ...
     def offer(self, delivery: Delivery) -> bool:
         """Here is a newer picture; False where it isn't wanted."""
         ...
@@ -88,7 +88,8 @@ class Hosted:
         self._encoder = encoder
         self._submitted = 0
         self._failed = 0
-        self._wanted = (False, False)
+        self._wanted = (0, False)
+        self._outputs = 0
         self._canvas: tuple[Canvas, asyncio.Future[Encoding]] | None = None
         self._received: deque[tuple[int, float]] = deque(maxlen=256)
         self._delivered: dict[int, tuple[int, int, int]] = {}
@@ -131,20 +132,25 @@ class Hosted:
         """
         if self.ended:
             return
-        watched = pictures = previews = False
+        watched = previews = False
+        room = 0
         for viewer in self.viewers:
-            watched = watched or viewer.watching
-            if viewer.watching and viewer.room:
-                pictures, previews = True, previews or viewer.previews
+            if viewer.watching:
+                watched, space = True, viewer.room
+                if space > 0:
+                    room, previews = max(room, space), previews or viewer.previews
         if watched and self._submitted < self.session.revision:
             self._submit(self._clock() if received is None else received)
-        wanted = (pictures, previews)
+        if not room and self._wanted[0] <= self._outputs:
+            return  # nothing is wanted, as the engine knows
+        wanted = (self._outputs + room, previews)
         if wanted != self._wanted:
             self._wanted = wanted
             self._post(Want(self.session.id, *wanted))
 
     def deliver(self, output: Output) -> None:
         """An output came from the engine."""
+        self._outputs += 1
         delivery = Delivery(output, self._received_of(output.revision), self._clock())
         newest = self._delivered.get(output.track)
         if newest is not None and delivery.order <= newest:

@@ -27,11 +27,13 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """What a session's connections want now. With `pictures` false its row isn't stepped; with
+    """What a session's connections want now. `pictures`: how many outputs of the session may be
+    made in all, from its first one on: a count and not a switch, so that none is made which nobody
+    has a credit for while a message is on its way. A row without any left isn't stepped; with
     `previews` false only finals are decoded. Sent on change only; at first nothing is wanted."""
 
     session: str
-    pictures: bool
+    pictures: int
     previews: bool = True
 
 

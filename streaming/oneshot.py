@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from streaming.hub import Hub
 
 
+AHEAD = 2
+"""Pictures that may be made before the first of them was looked at."""
+
+
 class _Gatherer:
     """The only viewer of such a session: it wants pictures until the final one."""
 
@@ -32,7 +36,7 @@ class _Gatherer:
 
     def __init__(self, previews: bool) -> None:
         self.previews = previews
-        self.room = True
+        self.room = AHEAD
         self.arrived = asyncio.Event()
         self.latest: Latest[Delivery] = Latest()
         self.error: RiverrunError | None = None
@@ -40,7 +44,8 @@ class _Gatherer:
     def offer(self, delivery: Delivery) -> bool:
         if not (self.previews or delivery.output.final):
             return False
-        self.room = not delivery.output.final
+        if delivery.output.final:
+            self.room = 0
         self.latest.put(delivery)
         self.arrived.set()
         return True

@@ -64,10 +64,13 @@ class Job:
 
 @dataclass(slots=True)
 class Row:
-    """One session. `epoch` is the reading in seconds of its first submit, the zero of its pts."""
+    """One session. `epoch` is the reading in seconds of its first submit, the zero of its pts;
+    `granted` says how many outputs may be made in all, `made` how many were."""
 
     session: str
     epoch: float | None = None
+    granted: int = 0
+    made: int = 0
     previews: bool = True
     pending: Submit | None = None
     job: Job | None = None
@@ -83,6 +86,11 @@ class Row:
         """The running job, where the scheduler says that there is one."""
         assert self.job is not None, f"no job of {self.session} runs"
         return self.job
+
+    @property
+    def wanted(self) -> bool:
+        """Whether another output may be made."""
+        return self.made < self.granted
 
     def submit(self, submit: Submit) -> None:
         self.pending = submit

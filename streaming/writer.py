@@ -125,9 +125,9 @@ class Writer:
     # --- what the session says (a `Viewer`) -----------------------------------------------------
 
     @property
-    def room(self) -> bool:
-        """A credit is free and no picture waits: a writer that is stuck asks for nothing."""
-        return self._credits.free > 0 and not self._latest
+    def room(self) -> int:
+        """Credits that are free, and none while a picture waits: who is stuck asks for nothing."""
+        return 0 if self._latest else self._credits.free
 
     def offer(self, delivery: Delivery) -> bool:
         """Take a newer picture, in place of one that wasn't sent yet."""

@@ -55,6 +55,9 @@ class Watched(FakeModel):
         return super().decode(states)
 
 
+MANY = 1_000_000
+
+
 class Rig:
     """An engine on a thread, and what it said."""
 
@@ -73,7 +76,7 @@ class Rig:
 
     def want(self, *sessions: str, pictures: bool = True, previews: bool = True) -> None:
         for session in sessions:
-            self.engine.post(Want(session, pictures, previews))
+            self.engine.post(Want(session, MANY if pictures else 0, previews))
 
     def submit(self, session: str, revision: int = 1, model: str = "", **params: object) -> None:
         self.jobs += 1

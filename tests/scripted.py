@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -79,6 +80,7 @@ class ScriptedEngine:
 
     def __init__(self) -> None:
         self.posted: list[ToEngine] = []
+        self.made: Counter[str] = Counter()
         self.hub: Hub | None = None
 
     def post(self, message: ToEngine) -> None:
@@ -98,7 +100,7 @@ class ScriptedEngine:
     def requests(self) -> list[Request]:
         return [m.request for m in self.posted if isinstance(m, Submit)]
 
-    def wants(self, session: str) -> list[tuple[bool, bool]]:
+    def wants(self, session: str) -> list[tuple[int, bool]]:
         """Every demand that was posted for a session, in order."""
         return [
             (m.pictures, m.previews)
@@ -107,8 +109,8 @@ class ScriptedEngine:
         ]
 
     def wanted(self, session: str) -> bool:
-        """Whether pictures are wanted now."""
-        return bool(self.wants(session)) and self.wants(session)[-1][0]
+        """Whether another picture may be made now."""
+        return bool(self.wants(session)) and self.wants(session)[-1][0] > self.made[session]
 
     @property
     def forgotten(self) -> list[str]:
@@ -124,6 +126,7 @@ class ScriptedEngine:
             request.session, 0, request.job, request.revision, step, steps, step == steps,
             request.revision * 1000, payload or Picture(pixels), Timings(1.0, 2.0, 3.0, 4.0),
         )  # fmt: skip
+        self.made[request.session] += 1
         self.say(Outputs((output,)))
         return output
 

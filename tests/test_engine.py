@@ -13,6 +13,7 @@ from models.base import Output, Picture, Request, State
 from models.fake import FakeModel, FakeOptions
 from streaming.engine import Engine, EngineThread
 from streaming.messages import (
+    Forget,
     Outputs,
     Submit,
     Ticked,
@@ -50,10 +51,38 @@ def test_a_job_shows_its_previews_and_its_final(rig: Rig) -> None:
     assert [o.pts for o in shown] == sorted({o.pts for o in shown})
 
 
+def test_no_more_is_made_than_was_asked_for(rig: Rig) -> None:
+    rig.engine.post(Want("s", 3))
+    rig.submit("s", steps=8)
+    rig.hear(Outputs, lambda outputs: outputs.outputs[0].step == 3)
+    rig.want("t")
+    rig.submit("t", steps=8)
+    rig.final("t")
+    assert [o.step for o in rig.outputs("s")] == [1, 2, 3]
+    rig.engine.post(Want("s", 8))
+    rig.final("s")
+    assert [o.step for o in rig.outputs("s")] == list(range(1, 9))
+
+
+def test_steps_that_show_nothing_use_up_nothing(rig: Rig) -> None:
+    rig.engine.post(Want("s", 1, previews=False))
+    rig.submit("s", steps=8)
+    rig.final("s")
+    assert [o.step for o in rig.outputs("s")] == [8]
+
+
+def test_a_session_that_was_forgotten_is_counted_anew(rig: Rig) -> None:
+    for revision in (1, 2):
+        rig.engine.post(Want("s", 1, previews=False))
+        rig.submit("s", revision)
+        rig.final("s", revision)
+        rig.engine.post(Forget("s"))
+
+
 def test_times_and_pts_come_from_the_clock() -> None:
     rig = Rig(FakeModel(), clock=lambda: 5.0)
     request = Request("s", "fake", 1, 1, rig.spec.defaults())
-    rig.engine.post(Want("s", True))
+    rig.engine.post(Want("s", 9))
     rig.engine.post(Submit(request, received=4.0))
     final = rig.start().final("s")
     assert final.timings.queue == 1000

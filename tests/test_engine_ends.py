@@ -206,7 +206,7 @@ def test_stop_comes_before_the_work_that_came_with_it() -> None:
     def deliver(message: FromEngine) -> None:
         said.append(message)
         if isinstance(message, Ready):
-            engine.post(Want("s", True))
+            engine.post(Want("s", 9))
             engine.post(Submit(Request("s", "fake", 1, 1, model.spec.defaults()), 0.0))
             engine.post(Stop())
 

@@ -19,7 +19,7 @@ def submit(session: str, revision: int = 1) -> Submit:
 
 def test_what_is_posted_comes_out_in_order_and_once() -> None:
     mailbox = Mailbox()
-    messages: list[ToEngine] = [Want("a", True), submit("a"), submit("b"), Forget("c")]
+    messages: list[ToEngine] = [Want("a", 1), submit("a"), submit("b"), Forget("c")]
     for message in messages:
         mailbox.post(message)
     assert mailbox.receive(block=True) == messages
@@ -30,7 +30,7 @@ def test_a_flood_keeps_one_request_and_one_want_of_each_session() -> None:
     mailbox = Mailbox()
     newest: list[ToEngine] = []
     for revision in range(1000):
-        newest = [submit("a", revision), Want("a", revision % 2 == 0), submit("b", revision)]
+        newest = [submit("a", revision), Want("a", revision % 2), submit("b", revision)]
         for message in newest:
             mailbox.post(message)
     assert mailbox.receive(block=False) == newest
@@ -51,7 +51,7 @@ def test_a_newer_request_takes_its_own_place_in_the_order() -> None:
 def test_forget_takes_back_what_its_session_asked_and_no_more() -> None:
     mailbox = Mailbox()
     other = submit("b")
-    for message in (submit("a"), Want("a", True), other, Forget("a")):
+    for message in (submit("a"), Want("a", 1), other, Forget("a")):
         mailbox.post(message)
     assert mailbox.receive(block=False) == [other, Forget("a")]
 
@@ -91,7 +91,7 @@ def test_nothing_is_lost_between_threads() -> None:
 
     def post(first: int) -> None:
         for number in range(first, first + 500):
-            mailbox.post(Want(f"s{number}", True))
+            mailbox.post(Want(f"s{number}", 1))
 
     writers = [threading.Thread(target=post, args=(first,)) for first in (0, 500, 1000, 1500)]
     for writer in writers:

@@ -39,7 +39,7 @@ async def test_one_picture_without_a_socket() -> None:
     assert request.params["seed"] == 5
     assert request.inputs["canvas"][0, 0].tolist() == [1, 2, 3]
     assert len(engine.requests) == 1
-    assert engine.wants(request.session) == [(True, False)]
+    assert engine.wants(request.session) == [(2, False)]
     engine.make(request, step=1)
     engine.make(request)
     (frame,) = await task
@@ -54,7 +54,7 @@ async def test_previews_come_if_asked_for() -> None:
     async with aclosing(stream):
         first = asyncio.create_task(anext(stream))
         await until(lambda: engine.requests)
-        assert engine.wants(engine.requests[0].session) == [(True, True)]
+        assert engine.wants(engine.requests[0].session) == [(2, True)]
         engine.make(engine.requests[0], step=1)
         frame = await first
         assert (frame.step, frame.final, frame.sequence) == (1, False, 1)

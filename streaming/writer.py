@@ -92,6 +92,7 @@ class Writer:
         self._hosted = hosted
         self._send_canvas(None)
         self._catch_up()
+        hosted.update()
 
     def demand(self, demand: Demand) -> None:
         """What the client wants from now on."""
@@ -195,25 +196,28 @@ class Writer:
 
     async def _advance(self) -> None:
         """Choose a picture if one may be sent, and send the chosen one if it is encoded."""
-        self._choose()
+        if self._choose() and self._hosted is not None:
+            self._hosted.update()
         if self._chosen is not None and self._chosen[3].done():
             chosen, self._chosen = self._chosen, None
             self._wake.set()
             await self._send_picture(*chosen)
 
-    def _choose(self) -> None:
+    def _choose(self) -> bool:
+        """Choose the newest picture if one may be sent; whether the demand has changed by it, of
+        which the caller tells."""
         if self._chosen is not None or self._credits.free <= 0 or self._hosted is None:
-            return
+            return False
         delivery = self._latest.take()
         if delivery is None:
-            return
+            return False
         sequence, taken = self._credits.take(), self._hub.clock()
         hello = self._hello
         encoding = delivery.encoding(self._hub.encoder, hello.format, hello.quality)
         self._chosen = (delivery, sequence, taken, encoding)
         if not encoding.done():
             encoding.add_done_callback(lambda _: self._push())
-        self._hosted.update()
+        return True
 
     def _push(self) -> None:
         """Send the chosen picture on the spot if it is encoded, nothing waits before it and the
@@ -233,8 +237,8 @@ class Writer:
         self._chosen = None
         self._observe(self._hosted, delivery, frame, sent)
         self._hosted.sent(delivery)
-        self._choose()
-        if self._chosen is not None:
+        if self._choose():
+            self._hosted.update()
             self._wake.set()
 
     async def _send_picture(

@@ -217,7 +217,7 @@ class FakeModel:
         if self.options.faults and "wide!" in row.prompt:
             return Picture(np.zeros((4, 4), np.uint8))
         if self.options.encoded_bytes:
-            data = self._encoded[(zlib.crc32(row.blocks) + row.seed + row.step) % ENCODED]
+            data = self._encoded[(zlib.crc32(row.blocks.tobytes()) + row.seed + row.step) % ENCODED]
             return Encoded(data, "jpeg", self.options.width, self.options.height)
         return Picture(self._paint(row))
 

@@ -221,7 +221,7 @@ def _put(owner: Any, name: str, value: Any) -> None:
 def _put_send(send: Any) -> None:
     """Replace `send`, and the way around it."""
     _put(Socket, "send", send)
-    _put(Socket, "send_now", lambda self, data: False)
+    _put(Socket, "send_now", lambda self, *data: False)
 
 
 if __name__ == "__main__":

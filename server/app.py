@@ -4,8 +4,7 @@ Role: builds hub, engine, metrics and routes, and starts and stops them with the
 
 Invariants:
 - Nothing global: two applications in one process share nothing.
-- One crossing each way between the engine's thread and the event loop: `Engine.post` and
-  `call_soon_threadsafe`.
+- One crossing between the engine's thread and the event loop (`server.crossing`).
 - Models are built on the engine's thread; until then the page and /healthz answer already.
 
 It does not know: what a session or a model does, how the process is run (see `server.run`).
@@ -16,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 
@@ -28,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from models.base import ModelError
+from server.crossing import Crossing
 from server.generate import Generate
 from server.http import House, Routes
 from server.logs import event
@@ -44,7 +43,6 @@ from streaming.engine import Engine, EngineThread
 from streaming.errors import RiverrunError
 from streaming.hub import Hub
 from streaming.limits import Limits
-from streaming.messages import Broken, FromEngine, Loaded, Ready, Stopped
 from streaming.protocol import PATH
 
 log = logging.getLogger("riverrun.engine")
@@ -58,12 +56,12 @@ def create_app(settings: Settings) -> Starlette:
     metrics = LoggedMetrics()
     crossing = Crossing(metrics)
     engine = Engine(builders(settings), crossing.deliver, clock=monotonic)
-    hub = Hub(engine.post, limits=limits_of(settings), clock=monotonic, observer=metrics)
+    hub = Hub(crossing.post, limits=limits_of(settings), clock=monotonic, observer=metrics)
     house = House(settings, hub, Gate(settings), metrics)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        crossing.open(hub)
+        crossing.open(hub, engine)
         thread = EngineThread(engine)
         thread.start()
         expiry = asyncio.create_task(hub.run())
@@ -142,55 +140,3 @@ def _counted(metrics: Metrics) -> Callable[[Request, Exception], Awaitable[Respo
         return await on_typed(request, error)
 
     return handler
-
-
-class Crossing:
-    """Carries the engine's messages from its thread to the event loop and the hub."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._hub: Hub | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: deque[FromEngine] = deque()
-        self._called = False
-
-    def open(self, hub: Hub) -> None:
-        """Deliver to `hub` on the running loop, from now on."""
-        self._hub = hub
-        self._loop = asyncio.get_running_loop()
-
-    def deliver(self, message: FromEngine) -> None:
-        """Called on the engine's thread; what comes after the loop's end is dropped."""
-        assert self._loop is not None
-        self._waiting.append(message)
-        if not self._called:  # else the loop was woken and hasn't begun to look
-            self._called = True
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._drain)
-
-    def _drain(self) -> None:
-        self._called = False  # before looking: what comes from now on wakes the loop again
-        while self._waiting:
-            self._receive(self._waiting.popleft())
-
-    def _receive(self, message: FromEngine) -> None:
-        assert self._hub is not None
-        self._note(message)
-        self._hub.receive(message)
-
-    def _note(self, message: FromEngine) -> None:
-        match message:
-            case Loaded(specs):
-                names = [spec.name for spec in specs]
-                self._metrics.expect_models(names)
-                event(log, "models loaded", models=",".join(names))
-            case Ready():
-                self._metrics.ready.set(1)
-                event(log, "ready")
-            case Broken(reason):
-                self._metrics.ready.set(0)
-                event(log, "engine broken", level=logging.ERROR, reason=reason)
-            case Stopped():
-                self._metrics.ready.set(0)
-            case _:
-                return

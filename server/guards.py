@@ -206,23 +206,23 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
                     return
         super().send_receive_event_to_app()
 
-    def send_now(self, data: str | bytes) -> bool:
-        """Send a whole message if that needs no waiting: its header and the bytes as they are, for
-        the transport to write together. False where it must be sent the long way, which takes two
-        tasks' steps and two copies of 64 kB: more than all the rest of sending a picture. RFC 6455,
-        5.2; a server doesn't mask, and no extension is on."""
+    def send_now(self, data: str | bytes, rest: bytes) -> bool:
+        """Send a whole message if that needs no waiting: its header, `data`, and (for bytes) `rest`
+        as it is, for the transport to write together. False where it must be sent the long way,
+        which takes two tasks' steps and copies of 64 kB: more than all the rest of sending a
+        picture. RFC 6455, 5.2; a server doesn't mask, and no extension is on."""
         plain = self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN
         if not plain or self.disconnected or not self.writable.is_set():
             return False
         first, payload = (TEXT, data.encode()) if isinstance(data, str) else (BINARY, data)
-        size = len(payload)
+        size = len(payload) + len(rest)
         if size < 126:
             head = bytes((first, size))
         elif size < 65536:
             head = pack(">BBH", first, 126, size)
         else:
             head = pack(">BBQ", first, 127, size)
-        self.transport.writelines((head, payload))
+        self.transport.writelines((head + payload, rest) if rest else (head, payload))
         return True
 
     def keepalive_timeout(self) -> None:

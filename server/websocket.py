@@ -26,7 +26,7 @@ TURN = 16
 """Messages of one burst that are taken before everybody else has a turn: one packet can hold
 thousands, and taking what is there already doesn't wait by itself."""
 
-SendNow = Callable[[str | bytes], bool]
+SendNow = Callable[[str | bytes, bytes], bool]
 Listen = Callable[[Take], None]
 
 
@@ -49,9 +49,9 @@ class Socket:
         self._closed = False
         self._received = 0
 
-    def send_now(self, data: str | bytes) -> bool:
+    def send_now(self, data: str | bytes, rest: bytes = b"") -> bool:
         """Send one frame if that needs no waiting; False where it wasn't sent."""
-        return self._now is not None and not self._closed and self._now(data)
+        return self._now is not None and not self._closed and self._now(data, rest)
 
     def listen(self, take: Take) -> None:
         """Offer frames to `take` as they come, where the server's protocol can do that."""

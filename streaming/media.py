@@ -110,15 +110,19 @@ def decode_client_binary(data: bytes) -> PictureEdit:
 
 def encode_picture(frame: PictureFrame) -> bytes:
     """A picture as the bytes of one frame."""
+    return picture_header(frame) + frame.data
+
+
+def picture_header(frame: PictureFrame) -> bytes:
+    """What comes before the picture's own bytes, for who sends both without joining them."""
     flags = FLAG_FINAL * frame.final | FLAG_REPLAY * frame.replay
     times = frame.times
-    header = _PICTURE.pack(
+    return _PICTURE.pack(
         VERSION, KIND_PICTURE, flags, FORMATS.index(frame.format) + 1, frame.track,
         frame.step, frame.steps, frame.sequence, frame.revision, frame.job,
         frame.width, frame.height, frame.pts, frame.received, frame.sent,
         times.queue, times.begin, times.step, times.decode, times.wait, times.encode,
     )  # fmt: skip
-    return header + frame.data
 
 
 def encode_canvas_state(canvas: CanvasState) -> bytes:

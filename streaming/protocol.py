@@ -40,6 +40,7 @@ from streaming.media import (
     encode_canvas_state as encode_canvas_state,
     encode_picture as encode_picture,
     encode_picture_edit as encode_picture_edit,
+    picture_header as picture_header,
 )
 
 PATH = "/v1/session"

@@ -40,8 +40,9 @@ class PromptTransport(Protocol):
     """A transport that can send without a task's step where the peer keeps up, which it mostly
     does: the waiting `send` then costs more than everything else about a picture."""
 
-    def send_now(self, data: str | bytes) -> bool:
-        """Send one frame if that needs no waiting; False where it wasn't sent. Raises nothing."""
+    def send_now(self, data: str | bytes, rest: bytes = b"") -> bool:
+        """Send one frame, `data` and then `rest` (for bytes only), if that needs no waiting; False
+        where it wasn't sent. Raises nothing."""
         ...
 
 

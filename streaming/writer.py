@@ -40,6 +40,7 @@ from streaming.protocol import (
     encode_picture,
     encode_text,
     error_message,
+    picture_header,
 )
 from streaming.transport import PromptTransport, Transport
 
@@ -231,7 +232,7 @@ class Writer:
         delivery, sequence, taken, future = chosen
         sent = self._hub.clock()
         frame = delivery.frame(future.result(), sequence, taken, sent)
-        if not self._prompt.send_now(encode_picture(frame)):
+        if not self._prompt.send_now(picture_header(frame), frame.data):
             self._wake.set()
             return
         self._chosen = None

@@ -228,8 +228,8 @@ class PromptWire(Wire):
         else:
             super().say(frame)
 
-    def send_now(self, data: str | bytes) -> bool:
+    def send_now(self, data: str | bytes, rest: bytes = b"") -> bool:
         if self._gone or not self._flowing.is_set():
             return False
-        self._deliver(data)
+        self._deliver(data + rest if isinstance(data, bytes) else data)
         return True

@@ -105,11 +105,7 @@ export class App {
   // --- the parts --------------------------------------------------------------------------------
 
   private makePainter(): PicturePainter {
-    const events = {
-      acknowledge: (sequence: number) => this.connection.acknowledge(sequence),
-      painted: (picture: Painted) => this.onPainted(picture),
-    };
-    return new PicturePainter(byId('picture'), events, this.wake);
+    return new PicturePainter(byId('picture'), (picture: Painted) => this.onPainted(picture), this.wake);
   }
 
   private makeSession(): PageSession {

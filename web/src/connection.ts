@@ -14,37 +14,7 @@ import {
   type ServerMessage, type Welcome,
 } from './protocol';
 import { ServerClock } from './clock';
-
-export interface SocketLike {
-  binaryType: string;
-  readonly readyState: number;
-  readonly bufferedAmount: number;
-  onopen: ((event: Event) => void) | null;
-  onmessage: ((event: MessageEvent) => void) | null;
-  onclose: ((event: CloseEvent) => void) | null;
-  send(data: string | Uint8Array<ArrayBuffer>): void;
-  close(code?: number, reason?: string): void;
-}
-
-export interface Credentials {
-  url: string;
-  session: string;
-  secret: string;
-}
-
-/** What the world gives: injected, so that tests have no network and no waiting. */
-export interface World {
-  /** The page's own address, the base of the server's. */
-  base: string;
-  socket(url: string): SocketLike;
-  /** POST /v1/sessions: the credentials, or an HTTP status that isn't 201 (0: no answer at all). */
-  createSession(base: string, model: string | null, token: string | null): Promise<Credentials | number>;
-  now(): number;
-  random(): number;
-  later(run: () => void, ms: number): number;
-  cancel(timer: number): void;
-  remember(credentials: Credentials | null): void;
-}
+import type { Credentials, SocketLike, World } from './world';
 
 export type Trouble = 'lost' | 'busy' | 'draining' | 'unauthorized' | 'failed';
 
@@ -53,7 +23,8 @@ export interface Listener {
   welcome(message: Welcome, fresh: boolean): void;
   accepted(id: number, revision: number): void;
   message(message: ServerMessage): void;
-  picture(frame: PictureFrame, arrived: number): void;
+  /** `shown` gives the credit back, as long as the line that brought the picture lives. */
+  picture(frame: PictureFrame, arrived: number, shown: () => void): void;
   canvas(canvas: CanvasState): void;
   /** No line now; the next try is in `seconds` (null: only after somebody does something). */
   down(trouble: Trouble, message: string, seconds: number | null): void;
@@ -76,6 +47,8 @@ const LONGEST_WAIT = 8000;
 const PING_EVERY = 2000;
 const SILENCE = 9000;
 const GREETING = 12000;
+/** A model that failed to load comes back with another server only. */
+const FAILED_WAIT = 30000;
 
 export class Connection {
   readonly clock = new ServerClock();
@@ -86,11 +59,15 @@ export class Connection {
   private opening = 0;
   private lastEdit = 0;
   private heard = 0;
+  /** When something was asked (hello, then pings) that nothing was heard after. */
+  private asked: number | null = null;
   private unaccepted: Unaccepted[] = [];
   private retryTimer = 0;
   private pulseTimer = 0;
   private nextWait: number | null = null;
   private refused: ErrorMessage | null = null;
+  /** Why the model failed, where the server said so on this line. */
+  private broken: string | null = null;
   private readonly name: string;
 
   constructor(
@@ -155,10 +132,6 @@ export class Connection {
     if (!same && this.live) this.send({ type: 'demand', ...wants });
   }
 
-  acknowledge(sequence: number): void {
-    if (this.live) this.send({ type: 'ack', sequence });
-  }
-
   /** Send one edit; its id, or null where there is no line (the caller keeps what it has). */
   edit(build: (id: number) => string | Uint8Array<ArrayBuffer>): number | null {
     if (!this.live) return null;
@@ -203,12 +176,13 @@ export class Connection {
     const socket = this.world.socket(url);
     this.socket = socket;
     this.refused = null;
+    this.broken = null;
     this.nextWait = null;
-    this.heard = this.world.now();
+    this.asked = this.world.now();
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => socket.send(JSON.stringify(this.hello()));
     socket.onmessage = (event) => {
-      if (socket === this.socket) this.receive(event.data as string | ArrayBuffer);
+      if (socket === this.socket) this.receive(socket, event.data as string | ArrayBuffer);
     };
     socket.onclose = (event) => {
       if (socket === this.socket) this.onClose(event.code);
@@ -228,16 +202,21 @@ export class Connection {
     return hello;
   }
 
-  private receive(data: string | ArrayBuffer): void {
+  private receive(socket: SocketLike, data: string | ArrayBuffer): void {
     this.heard = this.world.now();
+    this.asked = null;
     if (typeof data === 'string') {
       const message = decodeText(data);
       if (message !== null) this.onMessage(message);
       return;
     }
     const frame = decodeBinary(data);
-    if (frame?.kind === 'picture') this.listener.picture(frame, this.heard);
-    else if (frame?.kind === 'canvas') this.listener.canvas(frame);
+    if (frame?.kind === 'canvas') return this.listener.canvas(frame);
+    if (frame?.kind !== 'picture') return;
+    this.listener.picture(frame, this.heard, () => {
+      // Every line counts its pictures from 1: on another one this number means another picture.
+      if (socket === this.socket) this.send({ type: 'ack', sequence: frame.sequence });
+    });
   }
 
   private onMessage(message: ServerMessage): void {
@@ -249,6 +228,7 @@ export class Connection {
         this.listener.accepted(message.id, message.revision);
         break;
       case 'error': this.onError(message); break;
+      case 'status': this.broken = message.state === 'failed' ? (message.message ?? '') : null; break;
       case 'draining':
         this.remember({ url: this.credentials?.url ?? this.ownUrl(), ...only(message) });
         this.nextWait = Math.max(100, message.retry_seconds * 1000);
@@ -307,6 +287,10 @@ export class Connection {
       const wait = this.nextWait ?? this.backoff();
       return this.scheduleRetry('draining', 'The server is restarting.', wait);
     }
+    if (code === 1013 && (why === 'not_ready' || this.broken !== null)) {
+      const wait = FAILED_WAIT * (0.5 + 0.5 * this.world.random());
+      return this.scheduleRetry('failed', this.refused?.message ?? this.broken ?? '', wait);
+    }
     if (code === 1013) return this.scheduleRetry('busy', 'The server has no room now.', this.backoff());
     this.lost(this.refused?.message ?? 'The line is lost.');
   }
@@ -335,12 +319,20 @@ export class Connection {
     this.listener.down(trouble, message, ms / 1000);
   }
 
+  /**
+   * Silence counts from a question without an answer, not from the last message: a hidden tab's
+   * timers run once a minute, and its server has nothing to say in between.
+   */
   private pulse(): void {
     this.world.cancel(this.pulseTimer);
     this.pulseTimer = this.world.later(() => {
-      const silent = this.world.now() - this.heard;
-      if (silent > (this.live ? SILENCE : GREETING)) return this.onClose(4000);
-      if (this.live) this.send({ type: 'ping', at: this.world.now() });
+      const now = this.world.now();
+      if (this.asked === null) {
+        this.asked = now;
+        this.send({ type: 'ping', at: now });
+      } else if (now - this.asked > (this.live ? SILENCE : GREETING)) {
+        return this.onClose(4000);
+      }
       this.pulse();
     }, this.clock.known ? PING_EVERY : PING_EVERY / 8);
   }

@@ -3,7 +3,8 @@
  *
  * Invariants: a picture older than the one shown is dropped; only the newest waiting picture is
  * decoded; a picture is acknowledged when it was painted (or at once in a hidden tab, which never
- * paints), because the acknowledgement is the credit and the measured age.
+ * paints), because the acknowledgement is the credit and the measured age. The picture brings its
+ * own way to acknowledge it: it may be painted after the line that brought it was lost.
  */
 
 import type { PictureFrame } from './protocol';
@@ -15,14 +16,10 @@ export interface Painted {
   painted: number;
 }
 
-export interface PictureEvents {
-  acknowledge(sequence: number): void;
-  painted(picture: Painted): void;
-}
-
 interface Waiting {
   frame: PictureFrame;
   arrived: number;
+  acknowledge: () => void;
   epoch: number;
 }
 
@@ -38,7 +35,7 @@ export class PicturePainter {
 
   constructor(
     readonly element: HTMLCanvasElement,
-    private readonly events: PictureEvents,
+    private readonly painted: (picture: Painted) => void,
     private readonly wake: () => void,
     private readonly decode: (data: Blob) => Promise<ImageBitmap> = (data) => createImageBitmap(data),
   ) {
@@ -57,16 +54,15 @@ export class PicturePainter {
     this.ready = null;
   }
 
-  offer(frame: PictureFrame, arrived: number): void {
+  offer(frame: PictureFrame, arrived: number, acknowledge: () => void): void {
     if (this.newest !== null && older(frame, this.newest)) {
       this.drops++;
-      this.events.acknowledge(frame.sequence);
-      return;
+      return acknowledge();
     }
     this.newest = frame;
     if (this.waiting !== null) this.drops++;
-    this.waiting = { frame, arrived, epoch: this.epoch };
-    if (document.hidden) this.events.acknowledge(frame.sequence);
+    this.waiting = { frame, arrived, acknowledge, epoch: this.epoch };
+    if (document.hidden) acknowledge();
     void this.decodeNext();
   }
 
@@ -75,12 +71,12 @@ export class PicturePainter {
     const ready = this.ready;
     if (ready === null) return;
     this.ready = null;
-    const { bitmap, frame, arrived, decoded } = ready;
+    const { bitmap, frame, arrived, acknowledge, decoded } = ready;
     this.draw(bitmap);
     bitmap.close();
     this.shown = frame;
-    this.events.acknowledge(frame.sequence);
-    this.events.painted({ frame, arrived, decoded, painted: performance.now() });
+    acknowledge();
+    this.painted({ frame, arrived, decoded, painted: performance.now() });
   }
 
   /** Paint a picture that didn't come over the wire. */
@@ -98,18 +94,18 @@ export class PicturePainter {
     const next = this.waiting;
     this.waiting = null;
     this.decoding = true;
-    const bitmap = await this.bitmap(next.frame);
+    const bitmap = await this.bitmap(next);
     this.decoding = false;
     if (bitmap !== null) this.place(next, bitmap);
     void this.decodeNext();
   }
 
-  private async bitmap(frame: PictureFrame): Promise<ImageBitmap | null> {
+  private async bitmap({ frame, acknowledge }: Waiting): Promise<ImageBitmap | null> {
     try {
       return await this.decode(new Blob([frame.data], { type: `image/${frame.format}` }));
     } catch {
       this.drops++;
-      this.events.acknowledge(frame.sequence); // undecodable: the next one may be whole
+      acknowledge(); // undecodable: the next one may be whole
       return null;
     }
   }

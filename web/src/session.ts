@@ -87,8 +87,8 @@ export class PageSession implements Listener {
     if (message.type === 'state') store.set({ history: message.history });
   }
 
-  picture(frame: PictureFrame, arrived: number): void {
-    this.parts.painter.offer(frame, arrived);
+  picture(frame: PictureFrame, arrived: number, shown: () => void): void {
+    this.parts.painter.offer(frame, arrived, shown);
   }
 
   canvas(canvas: CanvasState): void {
@@ -106,7 +106,7 @@ export class PageSession implements Listener {
   down(trouble: Trouble, message: string, seconds: number | null): void {
     const lost = trouble === 'lost' && !navigator.onLine;
     this.parts.store.set({
-      link: lost ? 'offline' : LINKS[trouble], detail: { message, fraction: null, seconds },
+      link: lost ? 'offline' : LINKS[trouble], detail: { message: sentence(message), fraction: null, seconds },
     });
   }
 

@@ -3,8 +3,38 @@
  * The session's secret is kept for this tab alone, and gone with it.
  */
 
-import type { Credentials, SocketLike, World } from './connection';
 import type { Params } from './protocol';
+
+export interface SocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onclose: ((event: CloseEvent) => void) | null;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+export interface Credentials {
+  url: string;
+  session: string;
+  secret: string;
+}
+
+/** What the world gives: injected, so that tests have no network and no waiting. */
+export interface World {
+  /** The page's own address, the base of the server's. */
+  base: string;
+  socket(url: string): SocketLike;
+  /** POST /v1/sessions: the credentials, or an HTTP status that isn't 201 (0: no answer at all). */
+  createSession(base: string, model: string | null, token: string | null): Promise<Credentials | number>;
+  now(): number;
+  random(): number;
+  later(run: () => void, ms: number): number;
+  cancel(timer: number): void;
+  remember(credentials: Credentials | null): void;
+}
 
 const CREDENTIALS = 'riverrun.session';
 const DRAWING = 'riverrun.drawing';

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Connection } from '../src/connection';
-import { alive, CREDENTIALS, FakeWorld, Recorder, settle, welcome } from './fakes';
+import type { ServerMessage } from '../src/protocol';
+import { alive, CREDENTIALS, FakeWorld, pictureBytes, Recorder, settle, welcome } from './fakes';
 
 let world: FakeWorld;
 let heard: Recorder;
@@ -111,6 +112,30 @@ describe('a lost line', () => {
     expect(heard.downs).toEqual([]);
     expect(connection.clock.local(1500)).toBeCloseTo(1500 - 500 - 2);
   });
+
+  it('is not suspected in a hidden tab, whose timers run once a minute', async () => {
+    const socket = await alive(connection, world);
+    socket.answerPings(world);
+    await world.pass(3000);
+    world.coarse = 60_000;
+    await world.pass(600_000);
+    expect(heard.downs).toEqual([]);
+    expect(world.sockets).toHaveLength(1);
+    socket.send = () => undefined; // now it is dead indeed
+    await world.pass(180_000);
+    expect(heard.downs[0]).toEqual(['lost', expect.any(Number)]);
+  });
+
+  it('is not suspected while a long warm-up has nothing to say', async () => {
+    world.answers = [503];
+    connection.start();
+    await settle();
+    world.last.answerPings(world);
+    world.last.open();
+    world.last.receive({ type: 'status', state: 'warming', fraction: 0.1 });
+    await world.pass(60_000);
+    expect(heard.downs).toEqual([]);
+  });
 });
 
 describe('the server’s wishes', () => {
@@ -155,7 +180,46 @@ describe('the server’s wishes', () => {
   });
 });
 
+describe('a model that failed', () => {
+  const close = async (...said: ServerMessage[]): Promise<void> => {
+    connection.start();
+    await settle();
+    world.last.open();
+    for (const message of said) world.last.receive(message);
+    world.last.lose(1013);
+  };
+
+  it('is no lack of room: its own words, and another try much later', async () => {
+    await close({ type: 'error', code: 'not_ready', message: 'the model failed: no weights', retryable: true });
+    expect(heard.downs).toEqual([['failed', expect.any(Number)]]);
+    expect(heard.downs[0]![1]).toBeGreaterThan(10);
+    expect(heard.words).toBe('the model failed: no weights');
+    await world.pass(9000);
+    expect(world.sockets).toHaveLength(1);
+    await world.pass(15_000);
+    expect(world.sockets).toHaveLength(2);
+  });
+
+  it('is known by the last status as well', async () => {
+    await close({ type: 'status', state: 'failed', message: 'the engine has stopped' });
+    expect([heard.downs[0]![0], heard.words]).toEqual(['failed', 'the engine has stopped']);
+  });
+});
+
 describe('flow', () => {
+  it('gives a credit back on the line that brought the picture, and on no other', async () => {
+    const socket = await alive(connection, world);
+    socket.receiveBytes(pictureBytes(500));
+    heard.shown[0]!();
+    expect(socket.messages.at(-1)).toEqual({ type: 'ack', sequence: 500 });
+    socket.lose();
+    await world.pass(1000);
+    world.last.open();
+    world.last.receive(welcome({ resumed: true, revision: 2 }));
+    heard.shown[0]!();
+    expect(world.last.messages.map((one) => one.type)).toEqual(['hello']);
+  });
+
   it('is not clear while the socket is backed up, or down', async () => {
     expect(connection.clear).toBe(false);
     const socket = await alive(connection, world);

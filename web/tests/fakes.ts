@@ -1,6 +1,7 @@
 /** A world without network or waiting: sockets and timers that the test holds in its hands. */
-import type { Connection, Credentials, Listener, SocketLike, Trouble, World } from '../src/connection';
+import type { Connection, Listener, Trouble } from '../src/connection';
 import type { CanvasState, ClientMessage, PictureFrame, ServerMessage, Welcome } from '../src/protocol';
+import type { Credentials, SocketLike, World } from '../src/world';
 
 export class FakeSocket implements SocketLike {
   binaryType = '';
@@ -30,6 +31,18 @@ export class FakeSocket implements SocketLike {
   receive(message: ServerMessage): void {
     this.onmessage?.({ data: JSON.stringify(message) } as MessageEvent);
   }
+  receiveBytes(data: ArrayBuffer): void {
+    this.onmessage?.({ data } as MessageEvent);
+  }
+  /** Answer each ping at once, as a server does. */
+  answerPings(world: { time: number }): void {
+    const { send } = this;
+    this.send = (data) => {
+      send.call(this, data);
+      const message = typeof data === 'string' ? (JSON.parse(data) as ClientMessage) : null;
+      if (message?.type === 'ping') this.receive({ type: 'pong', at: message.at, server: world.time });
+    };
+  }
   get messages(): ClientMessage[] {
     return this.sent.filter((one): one is string => typeof one === 'string').map((one) => JSON.parse(one) as ClientMessage);
   }
@@ -40,6 +53,8 @@ export class FakeWorld implements World {
   sockets: FakeSocket[] = [];
   timers = new Map<number, { run: () => void; at: number }>();
   time = 0;
+  /** A browser that runs timers at most once in so many ms (a hidden tab's: once a minute). */
+  coarse = 0;
   kept: Credentials | null = null;
   answers: Array<Credentials | number> = [];
   asked = 0;
@@ -57,7 +72,7 @@ export class FakeWorld implements World {
   now = (): number => this.time;
   random = (): number => 0.5;
   later = (run: () => void, ms: number): number => {
-    this.timers.set(this.next, { run, at: this.time + ms });
+    this.timers.set(this.next, { run, at: this.time + Math.max(ms, this.coarse) });
     return this.next++;
   };
   cancel = (timer: number): void => void this.timers.delete(timer);
@@ -94,8 +109,10 @@ export class Recorder implements Listener {
   acceptedEdits: Array<[number, number]> = [];
   messages: ServerMessage[] = [];
   pictures: PictureFrame[] = [];
+  shown: Array<() => void> = [];
   canvases: CanvasState[] = [];
   downs: Array<[Trouble, number | null]> = [];
+  words = '';
   onWelcome: (() => void) | null = null;
 
   welcome(message: Welcome, fresh: boolean): void {
@@ -108,14 +125,16 @@ export class Recorder implements Listener {
   message(message: ServerMessage): void {
     this.messages.push(message);
   }
-  picture(frame: PictureFrame): void {
+  picture(frame: PictureFrame, _arrived: number, shown: () => void): void {
     this.pictures.push(frame);
+    this.shown.push(shown);
   }
   canvas(canvas: CanvasState): void {
     this.canvases.push(canvas);
   }
-  down(trouble: Trouble, _message: string, seconds: number | null): void {
+  down(trouble: Trouble, message: string, seconds: number | null): void {
     this.downs.push([trouble, seconds]);
+    this.words = message;
   }
 }
 
@@ -129,6 +148,14 @@ export function welcome(patch: Partial<Welcome> = {}): Welcome {
     },
     keep_seconds: 600, max_message_bytes: 4194304, ...patch,
   };
+}
+
+/** A picture as its frame on the wire: only the header, and only what makes it one. */
+export function pictureBytes(sequence: number): ArrayBuffer {
+  const view = new DataView(new ArrayBuffer(72));
+  for (const [at, value] of [[0, 1], [1, 16], [3, 1]] as const) view.setUint8(at, value);
+  view.setUint32(8, sequence);
+  return view.buffer;
 }
 
 export async function alive(connection: Connection, world: FakeWorld, patch: Partial<Welcome> = {}): Promise<FakeSocket> {

@@ -21,6 +21,8 @@ const done = async (): Promise<void> => {
   await settle();
 };
 
+const offer = (one: PictureFrame): void => painter.offer(one, 0, () => void acknowledged.push(one.sequence));
+
 beforeEach(() => {
   vi.stubGlobal('document', { hidden: false });
   decoding = [];
@@ -28,17 +30,14 @@ beforeEach(() => {
   painted = [];
   const context = { drawImage: () => undefined, fillRect: () => undefined };
   const element = { width: 2, height: 2, getContext: () => context } as unknown as HTMLCanvasElement;
-  const events = {
-    acknowledge: (n: number) => void acknowledged.push(n),
-    painted: ({ frame: { sequence } }: { frame: PictureFrame }) => void painted.push(sequence),
-  };
-  painter = new PicturePainter(element, events, () => undefined, () => new Promise((resolve) => decoding.push(resolve)));
+  const note = ({ frame: { sequence } }: { frame: PictureFrame }): void => void painted.push(sequence);
+  painter = new PicturePainter(element, note, () => undefined, () => new Promise((resolve) => decoding.push(resolve)));
 });
 afterEach(() => void vi.unstubAllGlobals());
 
 describe('PicturePainter', () => {
   it('acknowledges what it painted, when it painted it', async () => {
-    painter.offer(frame(1, 1), 0);
+    offer(frame(1, 1));
     await done();
     expect(acknowledged).toEqual([]);
     painter.paint();
@@ -46,7 +45,7 @@ describe('PicturePainter', () => {
   });
 
   it('decodes only the newest of those that wait', async () => {
-    for (let n = 1; n <= 4; n++) painter.offer(frame(n, n), 0);
+    for (let n = 1; n <= 4; n++) offer(frame(n, n));
     expect(decoding).toHaveLength(1);
     await done();
     await done();
@@ -55,23 +54,23 @@ describe('PicturePainter', () => {
   });
 
   it('drops what is older than what it has', async () => {
-    painter.offer(frame(1, 5), 0);
+    offer(frame(1, 5));
     await done();
     painter.paint();
-    painter.offer(frame(2, 4), 0);
+    offer(frame(2, 4));
     expect(decoding).toHaveLength(0);
     expect(acknowledged).toEqual([1, 2]);
-    painter.offer(frame(3, 5, 2), 0);
+    offer(frame(3, 5, 2));
     expect(decoding).toHaveLength(1);
   });
 
   it('never shows a picture of a former session', async () => {
-    painter.offer(frame(1, 9), 0);
+    offer(frame(1, 9));
     painter.reset();
     await done();
     painter.paint();
     expect(painted).toEqual([]);
-    painter.offer(frame(1, 1), 0);
+    offer(frame(1, 1));
     await done();
     painter.paint();
     expect(painted).toEqual([1]);
@@ -79,7 +78,7 @@ describe('PicturePainter', () => {
 
   it('gives the credit back in a hidden tab, which paints nothing', () => {
     vi.stubGlobal('document', { hidden: true });
-    painter.offer(frame(1, 1), 0);
+    offer(frame(1, 1));
     expect(acknowledged).toEqual([1]);
   });
 });

@@ -3,11 +3,13 @@
  *
  * Role: sends the changed tile (or the whole canvas where most of it changed) and the changed
  * parameters, tells the ink which edit carries it, and when the server shows another canvas (undo,
- * a resume, another window) puts on top of it what was drawn since.
+ * a resume, another window) puts on top of it what was drawn and set since.
  * Invariants: nothing is sent while the line is down or backed up: it stays marked as unsent, so
- * nothing is lost and nothing queues; what was changed before an undo is sent before it.
+ * nothing is lost and nothing queues; but what was changed before an undo is sent before it, always:
+ * an undo that overtakes a stroke would take back another one.
  */
 
+import { Asked } from './asked';
 import type { Surface } from './canvas';
 import type { Connection } from './connection';
 import type { Rect } from './geometry';
@@ -33,6 +35,7 @@ export class Courier {
   private group: number;
   private patches: Patch[] = [];
   private params = new Map<string, number>();
+  private readonly asked = new Asked();
   private madeAt: number | null = null;
 
   constructor(
@@ -61,8 +64,10 @@ export class Courier {
     for (const name of names) this.params.set(name, this.group);
   }
 
-  unsentParam(name: string): boolean {
-    return this.params.has(name);
+  /** The parameters as the server has them or will have them, with what wasn't sent on top. */
+  currentParams(): Params {
+    const mine = Object.entries(this.values()).filter(([name]) => this.params.has(name));
+    return { ...this.asked.params, ...Object.fromEntries(mine) };
   }
 
   get unsent(): boolean {
@@ -71,11 +76,7 @@ export class Courier {
 
   /** Send what changed, if the line is free. */
   flush(): void {
-    if (!this.unsent || !this.connection.clear) return;
-    const madeAt = this.madeAt ?? this.now();
-    this.madeAt = null;
-    this.sendParams(madeAt);
-    this.sendCanvas(madeAt);
+    if (this.connection.clear) this.sendAll();
   }
 
   clear(time: number): boolean {
@@ -90,18 +91,27 @@ export class Courier {
 
   history(type: 'undo' | 'redo', time: number): boolean {
     if (!this.connection.isLive) return false;
-    this.flush();
+    this.sendAll();
     return this.sendText(time, (id) => ({ type, id })) !== null;
   }
 
   accepted(id: number, revision: number): void {
+    this.asked.accepted(id, revision);
     for (const patch of this.patches) {
       if (patch.id <= id) patch.revision ??= revision;
     }
   }
 
-  refused(id: number): void {
+  /** Were they parameters? Then the page's are to be `currentParams` again. */
+  refused(id: number): boolean {
     this.patches = this.patches.filter((patch) => patch.id !== id);
+    return this.asked.refused(id);
+  }
+
+  /** The server's parameters at `revision`; what was set since stays on top of them. */
+  adoptParams(revision: number, params: Params): Params {
+    this.asked.snapshot(revision, params);
+    return this.currentParams();
   }
 
   /** The server's canvas at `revision` (null: none); what was drawn since stays on top of it. */
@@ -111,22 +121,32 @@ export class Courier {
     const later = unsent && surface.copy(unsent);
     if (pixels === null) surface.reset();
     else surface.replace(pixels);
-    surface.unsent = unsent;
     for (const patch of this.patches) {
       if (patch.revision !== null && patch.revision <= revision) continue;
-      if (patch.rect !== null) surface.blit(patch.rect, patch.pixels!);
+      if (patch.rect === null) surface.reset();
+      else surface.blit(patch.rect, patch.pixels!);
     }
+    surface.unsent = unsent;
     if (unsent !== null) surface.blit(unsent, later!);
   }
 
-  /** A session that knows nothing: everything has to go again. */
-  startAnew(params: Iterable<string>): void {
+  /** A session that has `known` parameters and nothing else: the canvas and `params` go again. */
+  startAnew(known: Params, params: Iterable<string>): void {
     const surface = this.surface();
+    this.asked.reset(known);
     this.patches = [];
     surface.unsent = surface.blank ? null : surface.whole;
     this.params.clear();
     this.setParams(params);
     if (!this.unsent) this.madeAt = null;
+  }
+
+  private sendAll(): void {
+    if (!this.unsent || !this.connection.isLive) return;
+    const madeAt = this.madeAt ?? this.now();
+    this.madeAt = null;
+    this.sendParams(madeAt);
+    this.sendCanvas(madeAt);
   }
 
   private sendParams(madeAt: number): void {
@@ -140,7 +160,8 @@ export class Courier {
       group = of;
     }
     this.params.clear();
-    this.sendText(madeAt, (id) => ({ type: 'params', id, params, group }));
+    const id = this.sendText(madeAt, (edit) => ({ type: 'params', id: edit, params, group }));
+    if (id !== null) this.asked.sent(id, params);
   }
 
   private sendText(madeAt: number, message: (id: number) => object): number | null {
@@ -169,6 +190,6 @@ export class Courier {
 
   private keep(id: number, rect: Rect | null, pixels: Uint32Array | null): void {
     this.patches.push({ id, revision: null, rect, pixels });
-    if (this.patches.length > KEPT_PATCHES) this.patches.shift();
+    while (this.patches.length > KEPT_PATCHES && this.patches[0]!.revision !== null) this.patches.shift();
   }
 }

@@ -92,7 +92,7 @@ export class Ink {
     for (const blot of this.blots) blot.edit ??= id;
   }
 
-  /** The line was lost and the whole canvas will go again: nothing is on its way. */
+  /** Another session: the whole canvas will go again, and nothing is on its way. */
   unsent(): void {
     for (const blot of this.blots) {
       if (blot.revision === null) blot.edit = null;

@@ -2,19 +2,22 @@
  * The page's side of a session: what the connection reports becomes store, surface, ink, painting.
  *
  * Role: the one place that knows what each message of the server means for the page.
- * Invariants: the server's canvas never wipes out what was drawn since; a picture that belongs to
- * a former session is never shown.
+ * Invariants: a snapshot of the server's never wipes out what was drawn or set since, and one that
+ * is older than the newest snapshot changes nothing; a picture that belongs to a former session is
+ * never shown.
  */
 
 import type { Surface } from './canvas';
 import { Surface as NewSurface } from './canvas';
 import type { Connection, Listener, Trouble } from './connection';
 import type { Courier } from './courier';
+import { fitted } from './fitted';
 import type { Ink } from './ink';
 import type { Latency } from './latency';
 import type { PicturePainter } from './picture';
 import type {
-  CanvasState, ErrorMessage, ModelInfo, Params, PictureFrame, ServerMessage, Status, Welcome,
+  CanvasState, ErrorMessage, ModelInfo, Params, PictureFrame, ServerMessage, State, Status,
+  Welcome,
 } from './protocol';
 import { pixelsOf } from './save';
 import type { Link, Store } from './store';
@@ -41,12 +44,14 @@ export class PageSession implements Listener {
   /** The server's canvas was announced and isn't on the paper yet. */
   adopting = false;
   private session = '';
+  /** The revision of the newest snapshot. */
+  private snapshot = 0;
   private adoption = 0;
 
   constructor(private readonly parts: SessionParts) {}
 
   welcome(message: Welcome, fresh: boolean): void {
-    const { store, painter, ink, wake } = this.parts;
+    const { store, painter, wake } = this.parts;
     if (message.session !== this.session) {
       painter.reset();
       this.parts.latency().reset();
@@ -54,9 +59,9 @@ export class PageSession implements Listener {
     }
     this.session = message.session;
     this.adopting = false;
+    this.snapshot = message.revision;
     this.revision = Math.max(this.revision, message.revision);
     this.useModel(message.model);
-    ink.unsent();
     if (fresh) this.begin(message);
     else this.resume(message);
     store.set({
@@ -80,11 +85,10 @@ export class PageSession implements Listener {
       case 'accepted':
         store.set({ history: { ...store.state.history, undo: message.undo, redo: message.redo } });
         break;
-      case 'state': this.onState(message.revision, message.params, message.canvas); break;
+      case 'state': this.onState(message); break;
       case 'error': this.onError(message); break;
       case 'status': this.onStatus(message); break;
     }
-    if (message.type === 'state') store.set({ history: message.history });
   }
 
   picture(frame: PictureFrame, arrived: number, shown: () => void): void {
@@ -92,6 +96,7 @@ export class PageSession implements Listener {
   }
 
   canvas(canvas: CanvasState): void {
+    if (canvas.revision < this.snapshot) return;
     const { width, height } = this.parts.surface();
     const turn = ++this.adoption;
     const blob = new Blob([canvas.data], { type: `image/${canvas.format}` });
@@ -112,42 +117,42 @@ export class PageSession implements Listener {
 
   /** A session that knows nothing of what was drawn here: it all goes again. */
   private begin(message: Welcome): void {
-    const { store, courier } = this.parts;
+    const { store, courier, ink } = this.parts;
+    ink.unsent();
     if (!store.state.touched) {
+      courier().adoptParams(message.revision, message.params);
       store.set({ params: { ...message.params, ...examplePrompt(store) } });
       return;
     }
-    const mine = store.state.params;
-    const known = Object.keys(message.params).filter((name) => name in mine);
-    const changed = known.filter((name) => mine[name] !== message.params[name]);
-    const kept = Object.fromEntries(known.map((name) => [name, mine[name]!]));
+    const kept = fitted(store.state.params, message.model.parameters);
+    const changed = Object.keys(kept).filter((name) => kept[name] !== message.params[name]);
     store.set({ params: { ...message.params, ...kept } });
-    courier().startAnew(changed);
+    courier().startAnew(message.params, changed);
   }
 
   private resume(message: Welcome): void {
-    const { store } = this.parts;
-    const unaccepted = this.parts.connection().waiting;
-    if (unaccepted === 0) this.takeParams(message.params);
     this.adopting = message.canvas;
-    if (!message.canvas && unaccepted === 0) this.parts.courier().adopt(message.revision, null);
-    store.set({ touched: true });
+    this.takeParams(message.revision, message.params);
+    if (!message.canvas) this.parts.courier().adopt(message.revision, null);
+    this.parts.store.set({ touched: true });
   }
 
-  private onState(revision: number, params: Params, canvas: boolean): void {
+  private onState({ revision, params, canvas, history }: State): void {
+    if (revision < this.snapshot) return;
+    const { undo, redo } = revision < this.revision ? this.parts.store.state.history : history;
+    this.parts.store.set({ history: { ...history, undo, redo } }); // `accepted` told newer numbers
+    this.snapshot = revision;
     this.revision = Math.max(this.revision, revision);
-    this.takeParams(params);
+    this.takeParams(revision, params);
     this.adoption++;
     this.adopting = canvas;
     if (!canvas) this.parts.courier().adopt(revision, null);
     this.parts.wake();
   }
 
-  /** The server's parameters, but for those that were changed here and not sent yet. */
-  private takeParams(params: Params): void {
-    const { store, courier } = this.parts;
-    const mine = Object.entries(store.state.params).filter(([name]) => courier().unsentParam(name));
-    store.set({ params: { ...params, ...Object.fromEntries(mine) } });
+  /** The server's parameters at `revision`, but for those that were changed here since. */
+  private takeParams(revision: number, params: Params): void {
+    this.parts.store.set({ params: this.parts.courier().adoptParams(revision, params) });
   }
 
   private useModel(model: ModelInfo): void {
@@ -163,12 +168,17 @@ export class PageSession implements Listener {
   }
 
   private onError(message: ErrorMessage): void {
+    const { store, courier, ink } = this.parts;
+    const words = [sentence(message.message), message.remedy ?? ''];
     if (message.id != null) {
-      this.parts.courier().refused(message.id);
-      this.parts.ink.refused(message.id, performance.now());
+      ink.refused(message.id, performance.now());
+      if (courier().refused(message.id)) {
+        store.set({ params: courier().currentParams() });
+        words.push('What it replaced is back.');
+      }
     }
     if (message.code === 'nothing_to_undo' || !this.parts.connection().isLive) return;
-    this.parts.store.set({ notice: `${message.message} ${message.remedy ?? ''}`.trim() });
+    store.set({ notice: words.filter((some) => some !== '').join(' ') });
   }
 
   private onStatus(status: Status): void {

@@ -8,6 +8,7 @@
 import { packed, Surface } from './canvas';
 import type { Connection } from './connection';
 import type { Courier } from './courier';
+import { fitted } from './fitted';
 import type { Ink } from './ink';
 import type { Params, ParamValue, RGB } from './protocol';
 import { radius, type Segment } from './stroke';
@@ -162,9 +163,9 @@ export class Studio {
 
   setParams(patch: Params, gesture = true): void {
     const { store, courier } = this.parts;
-    const known = new Set(store.state.model.parameters.map((parameter) => parameter.name));
+    const fit = fitted(patch, store.state.model.parameters);
     const before = store.state.params;
-    const names = Object.keys(patch).filter((n) => known.has(n) && patch[n] !== before[n]);
+    const names = Object.keys(fit).filter((name) => fit[name] !== before[name]);
     if (names.length === 0) return;
     this.touch(true);
     const now = performance.now();
@@ -173,7 +174,7 @@ export class Studio {
       courier.gesture();
     }
     this.lastParam = { names: key, at: now };
-    const picked = Object.fromEntries(names.map((name) => [name, patch[name]!]));
+    const picked = Object.fromEntries(names.map((name) => [name, fit[name]!]));
     store.set({ params: { ...store.state.params, ...picked } });
     courier.setParams(names);
     this.parts.wake();

@@ -87,6 +87,15 @@ describe('sending', () => {
     expect(edits().map((edit) => edit.id)).toEqual([1, 2]);
   });
 
+  it('sends it before the undo on a slow line as well: else another stroke would be taken back', () => {
+    socket.bufferedAmount = 1e6;
+    dot(5, 5);
+    courier.flush();
+    expect(edits()).toEqual([]);
+    courier.history('undo', 0);
+    expect(edits().map((edit) => edit.kind)).toEqual(['tile', 'undo']);
+  });
+
   it('clears instead of sending what clearing makes void', () => {
     dot(5, 5);
     surface.reset();
@@ -117,6 +126,17 @@ describe('the server’s canvas', () => {
     expect(surface.unsent).toMatchObject({ x: 52 });
   });
 
+  it('does not bring back what was cleared since', () => {
+    courier.history('undo', 0); // edit 1
+    surface.reset();
+    courier.clear(0); // edit 2
+    dot(40, 40, SUN);
+    courier.adopt(1, new Surface(64, 64, [9, 9, 9]).pixels);
+    expect(surface.colorAt(10, 10)).toEqual([255, 255, 255]);
+    expect(surface.colorAt(40, 40)).toEqual(SUN);
+    expect(surface.unsent).toMatchObject({ x: 37, w: 7 });
+  });
+
   it('that is none clears, but for what was drawn since', () => {
     dot(10, 10);
     courier.flush();
@@ -128,13 +148,13 @@ describe('the server’s canvas', () => {
   it('forgot everything: canvas and parameters go again', () => {
     dot(10, 10);
     courier.flush();
-    courier.startAnew(['prompt']);
+    courier.startAnew({}, ['prompt']);
     courier.flush();
     expect(edits().map((edit) => edit.kind)).toEqual(['tile', 'params', 'canvas']);
   });
 
   it('forgot a blank canvas: nothing goes', () => {
-    courier.startAnew([]);
+    courier.startAnew({}, []);
     courier.flush();
     expect(edits()).toEqual([]);
   });

@@ -31,7 +31,7 @@ COPY --from=page /src/server/static server/static/
 RUN pip install -c constraints.txt '.[server]'
 
 FROM python:3.12-slim
-# opencv's headless build needs nothing of a desktop, torch needs OpenMP.
+# torch needs OpenMP.
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && \
     rm -rf /var/lib/apt/lists/* && useradd --create-home --uid 10001 riverrun
 COPY --from=build /opt/riverrun /opt/riverrun

@@ -67,7 +67,7 @@ $(VENV)/.server: pyproject.toml constraints.txt $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.server
-	$(PIP) install -q -c constraints.txt -e '.[server,dev]'
+	$(PIP) install -q -c constraints.txt -e '.[server,train,dev]'
 	@touch $@
 
 web/node_modules/.installed: web/package.json web/package-lock.json | $(VENV)/.server

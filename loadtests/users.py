@@ -28,9 +28,6 @@ from streaming.protocol import PictureEdit, PictureFrame, StageTimes
 PATIENCE = 60.0
 """Seconds that a user waits for an answer before the run is called broken."""
 
-PATIENCE = 60.0
-"""Seconds that a user waits for an answer before the run is called broken."""
-
 EditKind = Literal["strokes", "seed"]
 
 

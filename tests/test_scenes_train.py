@@ -145,6 +145,9 @@ def test_the_painter_network_trains_and_samples(data: Dataset, tmp_path: Path) -
     assert latents.canvases.shape == (4, 1, 4, 8, 8)
     kept = encode_all(vae, data, tmp_path, 9)
     assert torch.equal(kept.paintings, latents.paintings)
+    other = encode_all(make_autoencoder(TINY).eval(), data, tmp_path, 9)
+    assert not torch.equal(other.paintings, latents.paintings), "another autoencoder's own"
+    assert len(encode_all(vae, data, tmp_path, 2)) == 2
     tokenizer = make_tokenizer(tmp_path / "tokenizer", ["sunset, winter", "day"] * 20)
     painter = make_painter(TINY, len(tokenizer))
     before = [p.detach().clone() for p in painter.parameters()]

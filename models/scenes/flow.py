@@ -11,6 +11,7 @@ and the autoencoder's latents can be shrunk. Captions get unknown words and are 
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,7 +24,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from models.scenes.autoencoder import to_tensor
@@ -53,11 +54,12 @@ class Latents:
 
 
 def encode_all(vae: AutoencoderTiny, data: Dataset, folder: Path, count: int) -> Latents:
-    """Raw latents of the first `count` scenes, from `folder` if they are there, else encoded and
-    written to it; processes that train together encode a part each."""
+    """Raw latents of the first `count` scenes, from `folder` if this autoencoder's are there, else
+    encoded and written to it; processes that train together encode a part each."""
     world = dist.get_world_size() if dist.is_initialized() else 1
     bounds = [min(count, len(data)) * part // world for part in range(world + 1)]
-    names = [folder / f"latents-{part}-of-{world}.pt" for part in range(world)]
+    of_these = f"{fingerprint(vae)}-{bounds[-1]}-of-{len(data)}"
+    names = [folder / f"latents-{of_these}-{part}-of-{world}.pt" for part in range(world)]
     own = names[rank()]
     if not own.exists():
         torch.save(_encode_rows(vae, data, range(*bounds[rank() : rank() + 2])), own)
@@ -65,6 +67,17 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, folder: Path, count: int) ->
         dist.barrier()
     every = torch.cat([torch.load(name, weights_only=True) for name in names])
     return Latents(every[:, 0].clone(), every[:, 1:].clone())
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Eight characters that change with any weight: one autoencoder's latents are noise to another,
+    and a run that resumes must not mix them."""
+    code = 0
+    for name, value in sorted(module.state_dict().items()):
+        code = zlib.crc32(
+            value.detach().cpu().float().numpy().tobytes(), zlib.crc32(name.encode(), code)
+        )
+    return f"{code:08x}"
 
 
 def _encode_rows(vae: AutoencoderTiny, data: Dataset, wanted: range) -> Tensor:

@@ -4,9 +4,11 @@ Role: bytes from a client become read-only RGB arrays, or a typed error; a model
 JPEG, WebP or PNG bytes.
 
 Invariants:
-- Nothing is decoded before its header was found sound and its size right.
+- Nothing is decoded before its header was found sound and its size right, in pixels and in bytes;
+  a decoder sees nothing of the file but what makes pixels.
 - Only `BadPicture` and `WrongSize` come out of decoding; transparency becomes the background.
-- Encoding happens in a pool (Pillow lets go of the interpreter's lock) and never on the loop.
+- Encoding happens in a pool (Pillow lets go of the interpreter's lock) and never on the loop. What
+  comes in has a pool of its own: what strangers send never keeps an encoding waiting.
 
 It does not know: sockets, sessions, credits; whoever shares an encoding keeps it (`delivery.py`).
 """
@@ -30,7 +32,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from models.base import Encoded, InputSpec, Payload, Picture
 from streaming.canvas import Pixels, check_fit, freeze
 from streaming.errors import BadPicture, JobFailed
-from streaming.headers import PictureHeader, read_header
+from streaming.headers import PLAIN, PictureHeader, read_header
 from streaming.protocol import FORMATS, Format
 
 T = TypeVar("T")
@@ -43,6 +45,10 @@ DAMAGED = (
     struct.error, zlib.error, Warning, Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow is known to raise for files that aren't what they say."""
+
+PIXEL_BYTES, SPARE_BYTES = 9, 64 * 1024
+"""A picture's file may have so many bytes a pixel, and the spare ones: 8 where nothing could be
+compressed in four channels of 16 bits, 1 for the row's filter where a row is one pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,13 @@ def check_picture(
     if header.animated:
         raise BadPicture("the picture is animated")
     check_fit(spec, header.width, header.height, x, y, tile)
+    most = PIXEL_BYTES * header.width * header.height + SPARE_BYTES
+    if header.nbytes > most:
+        raise BadPicture(
+            f"the picture's file has {header.nbytes} bytes for {header.width}×{header.height} "
+            f"pixels, at most {most} are taken",
+            remedy=PLAIN,
+        )
     return header
 
 
@@ -75,7 +88,8 @@ def decode_picture(data: bytes, header: PictureHeader, background: tuple[int, in
     Raises `BadPicture` for one that is damaged. Alpha is composited on `background`.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=[header.format.upper()]) as image:
+        file = io.BytesIO(header.trimmed(data))
+        with Image.open(file, formats=[header.format.upper()]) as image:
             if image.size != (header.width, header.height):
                 raise BadPicture("the picture isn't of the size that its header says")
             image.load()
@@ -110,16 +124,17 @@ def encode_pixels(pixels: Pixels, format: Format, quality: int) -> bytes:
 
 
 class Encoder:
-    """A small thread pool that encodes and decodes; by default for half of the cores, 2 to 8.
-    `close` it when the gateway ends."""
+    """Two small thread pools, one that encodes and one for all else, decoding above all; by default
+    each for half of the cores, 2 to 8. `close` it when the gateway ends."""
 
     def __init__(self, threads: int | None = None) -> None:
         workers = threads or max(2, min(8, (os.cpu_count() or 2) // 2))
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="codec")
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="encoding")
+        self._others = ThreadPoolExecutor(workers, thread_name_prefix="decoding")
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do `work` in the pool; its errors come out here."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Do `work` in a thread that doesn't encode; its errors come out here."""
+        return await asyncio.get_running_loop().run_in_executor(self._others, work)
 
     def submit(self, payload: Payload, format: Format, quality: int) -> asyncio.Future[Encoding]:
         """Begin to encode; what came encoded is done at once, in the format that it has."""
@@ -136,7 +151,8 @@ class Encoder:
 
     def close(self) -> None:
         """Let the threads go when they are done."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._others):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _as_it_came(payload: Encoded) -> Encoding:

@@ -62,6 +62,8 @@ log = logging.getLogger("riverrun.connection")
 
 INLINE_PIXELS = 64 * 64
 """A picture of at most so many pixels is decoded on the spot: cheaper than a thread's hand-over."""
+INLINE_BYTES = 4 * INLINE_PIXELS
+"""And of at most so many bytes, about as many as its pixels have: more can't be an ordinary one."""
 
 Authorize = Callable[[str | None], None]
 
@@ -300,7 +302,8 @@ class _Connection:
             edit.data, spec, x=edit.x, y=edit.y, tile=edit.tile,
             max_pixels=self._hub.limits.max_picture_pixels,
         )  # fmt: skip
-        if header.width * header.height <= INLINE_PIXELS:
+        small = header.width * header.height <= INLINE_PIXELS
+        if small and len(edit.data) <= INLINE_BYTES:
             pixels = decode_picture(edit.data, header, spec.background)
         else:
             pixels = await self._hub.encoder.run(

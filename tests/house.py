@@ -66,7 +66,7 @@ class Counts(Observer):
 
 
 class CountingEncoder(Encoder):
-    """Counts what it encodes; `hold()` keeps the work from beginning until `go()`."""
+    """Counts what it encodes; `hold()` keeps all work from beginning until `go()`."""
 
     def __init__(self) -> None:
         super().__init__(threads=1)
@@ -80,7 +80,8 @@ class CountingEncoder(Encoder):
 
     def hold(self) -> None:
         self._gate.clear()
-        self._pool.submit(self._gate.wait)
+        for pool in (self._pool, self._others):
+            pool.submit(self._gate.wait)
 
     def go(self) -> None:
         self._gate.set()

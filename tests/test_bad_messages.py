@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from streaming.protocol import PictureFrame
 from tests import unhurt
+from tests.crafted import REFUSED, SKIPPED
 from tests.pen import SECONDS, Pen, drawing, picture
 from tests.serving import Served
 from tests.unhurt import still_works
@@ -134,6 +135,26 @@ async def test_canvases_that_cannot_be(server: Served, name: str) -> None:
         id = await pen.canvas(data)
         error = await pen.error()
         assert (error.code, error.id) == (code, id)
+        await still_works(pen)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_tiles_that_were_made_to_be_long_to_read(server: Served, name: str) -> None:
+    """Each would hold up the loop, and with it the witness; ten do no more."""
+    data = REFUSED[name][0]()
+    async with drawing(server.socket_url) as pen:
+        for _ in range(10):
+            id = await pen.canvas(data, tile=(0, 0))
+            error = await pen.error()
+            assert (error.code, error.id) == ("bad_picture", id)
+            assert error.remedy
+        await still_works(pen)
+
+
+@pytest.mark.parametrize("name", SKIPPED)
+async def test_tiles_with_much_that_is_not_pixels(server: Served, name: str) -> None:
+    async with drawing(server.socket_url) as pen:
+        await pen.accepted(await pen.canvas(SKIPPED[name](), tile=(0, 0)))
         await still_works(pen)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from functools import partial
 
 import pytest
 
+from streaming.canvas import Pixels
+from streaming.codecs import decode_picture
+from streaming.headers import PictureHeader
 from streaming.limits import Limits
 from streaming.messages import Broken, Loaded, Ready, Warming
 from streaming.protocol import (
@@ -24,6 +28,7 @@ from streaming.protocol import (
     Undo,
     Welcome,
 )
+from tests import crafted
 from tests.house import House, a_house
 from tests.scripted import SPEC, picture, until
 
@@ -117,6 +122,26 @@ async def test_a_refused_edit_is_named_and_refused_again(
         assert house.engine.requests == []
         wire.say(Params(2, {"seed": 1}))
         assert await wire.expect(Accepted) == Accepted(2, 1, 1, 0)
+
+
+async def test_a_picture_is_decoded_on_the_spot_only_if_its_file_is_small_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_the_spot: list[bool] = []
+
+    def noting(data: bytes, header: PictureHeader, background: tuple[int, int, int]) -> Pixels:
+        on_the_spot.append(threading.current_thread() is threading.main_thread())
+        return decode_picture(data, header, background)
+
+    monkeypatch.setattr("streaming.connection.decode_picture", noting)
+    small = picture()
+    long = small[:33] + crafted.chunk(b"teXt", bytes(20_000)) + small[33:]
+    async with a_house() as house:
+        wire, _ = await house.enter()
+        for id, data in enumerate((small, long), 1):
+            wire.say(PictureEdit(id, 0, 0, 0, False, data))
+            await wire.expect(Accepted)
+    assert on_the_spot == [True, False]
 
 
 async def test_a_message_over_the_limit_closes() -> None:

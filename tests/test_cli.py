@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from server.cli import main
@@ -70,9 +71,20 @@ def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:
 
 
 def test_it_works_from_any_directory(tmp_path: Path) -> None:
-    installed = Path(sys.executable).with_name("riverrun")
-    for command in ([*COMMAND], [str(installed)]):
-        subprocess.run([*command, "models"], cwd=tmp_path, env=clean_environ(), check=True)
+    """As installed: nothing tells it where the checkout is."""
+    installed = str(Path(sys.executable).with_name("riverrun"))
+    environ = {k: v for k, v in clean_environ().items() if k != "PYTHONPATH"}
+    subprocess.run([installed, "models"], cwd=tmp_path, env=environ, check=True)
+    command = [installed, "serve", "--model", "fake", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout
+        line = next(line for line in server.stdout if "http://" in line)
+        address = next(word for word in line.split() if word.startswith("http://"))
+        assert "<html" in httpx.get(address, timeout=SECONDS).text
+        server.terminate()
+    assert server.returncode == 0
 
 
 def test_help_needs_the_standard_library_only() -> None:

@@ -34,6 +34,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/v1': { target: server, ws: true, changeOrigin: true } } },
+  // The port is one that the server was told of (--allow-origin): on another the page is a stranger's.
+  server: {
+    port: 5173,
+    strictPort: true,
+    proxy: { '/v1': { target: server, ws: true, changeOrigin: true } },
+  },
   test: { include: ['tests/**/*.test.ts'] },
 });

@@ -10,10 +10,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.driver import Draw, launch, new_tab
-from tests.serving import ROOT, Served, serving
+from tests.serving import Served, serving
 
 Open = Callable[..., Draw]
-WEIGHTS = ROOT / "models" / "scenes" / "weights"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,9 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def model() -> str:
-    """The model that paints: the built-in one where its weights are there."""
-    built_in = "scenes" if any(WEIGHTS.rglob("*.safetensors")) else "fake"
-    return os.environ.get("RIVERRUN_BROWSER_MODEL", built_in)
+    """The model that paints: the built-in one, or who asks for another gets that."""
+    return os.environ.get("RIVERRUN_BROWSER_MODEL", "scenes")
 
 
 @pytest.fixture(scope="package")

@@ -10,7 +10,7 @@ It does not know: which model paints. What it compares are means over areas of t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -43,6 +43,14 @@ _SETTLED = """() => {
   const busy = s.awaiting || s.unsent || s.adopting || s.unaccepted > 0;
   return s.state === 'live' && s.pictures > 0 && !busy
     && s.shownRevision === s.revision && s.revision >= %d;
+}"""
+
+_LISTEN = """(id) => {
+  window.heard ??= {};
+  const texts = (window.heard[id] = []);
+  new MutationObserver((records) => records.forEach((record) =>
+    record.addedNodes.forEach((node) => texts.push(node.textContent))
+  )).observe(document.getElementById(id), { childList: true });
 }"""
 
 _WATCH = """
@@ -152,6 +160,11 @@ class Draw:
         """The painting (or "paper", the bare canvas), averaged to (GRID, GRID, 3), 0..255."""
         data = self.page.evaluate(_LOOK, what)
         return np.asarray(data, dtype=np.float64).reshape(GRID, GRID, 4)[..., :3]
+
+    def listen(self, id: str) -> Callable[[], list[str]]:
+        """Note every text that the element shows from now on; gives what was noted so far."""
+        self.page.evaluate(_LISTEN, id)
+        return lambda: cast(list[str], self.page.evaluate("(id) => window.heard[id]", id))
 
     def quiet(self) -> None:
         """Nothing was logged as an error, nothing thrown, no policy violated."""

@@ -97,9 +97,13 @@ def test_a_goodbye_of_the_server_has_its_own_words(open_page: Open, serve: Serve
     served = serve()
     draw = open_page(served.address)
     draw.begin()
+    said = draw.listen("status")
     served.signal(signal.SIGTERM)
-    draw.wait("() => ['draining', 'reconnecting'].includes(riverrun.stats().state)")
     assert served.wait() == 0
+    draw.wait("() => riverrun.stats().state === 'reconnecting'")  # it came back too early
+    assert said()[-2:] == ["Server restarting", "Reconnecting"]
+    serve("--port", str(served.port))
+    draw.wait("() => document.getElementById('status').textContent === 'Live'")
 
 
 def test_an_untouched_page_costs_the_engine_nothing(open_page: Open, house: Served) -> None:

@@ -129,6 +129,10 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
 def _index(folder: str) -> dict[str, Any]:
     path = Path(folder) / "model_index.json"
     if not path.exists():
+        if path.parent.is_absolute() or path.parent.exists():  # a hub's ids are neither
+            raise FileNotFoundError(
+                f"{folder} holds no weights: there is no model_index.json in it"
+            )
         from huggingface_hub import hf_hub_download  # only ids of a hub need it
 
         path = Path(hf_hub_download(folder, "model_index.json"))

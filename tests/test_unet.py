@@ -340,3 +340,8 @@ def test_tiny_autoencoder_in_a_turbo_folder(turbo_folder: Path, tmp_path: Path) 
     pipe.save_pretrained(tmp_path)
     model = opened(tmp_path)
     assert pixels(model, finish(model, [ask(steps=1)]))[0].shape == (SIZE, SIZE, 3)
+
+
+def test_a_folder_without_weights_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no weights"):
+        opened(tmp_path)

@@ -7,6 +7,7 @@ It does not know: sessions, edits, picture formats.
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import numpy as np
@@ -18,6 +19,8 @@ from streaming.errors import WrongSize
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 """Rows and columns of a part: top, bottom, left, right; the ends are exclusive."""
+QUICK = 1 << 15
+"""Bytes that are compressed on the spot at most."""
 
 
 def freeze(pixels: Pixels) -> Pixels:
@@ -32,6 +35,19 @@ def freeze(pixels: Pixels) -> Pixels:
 def pack(pixels: Pixels) -> bytes:
     """Losslessly compressed bytes. Level 1: flat regions shrink 100 times within a millisecond."""
     return zlib.compress(np.ascontiguousarray(pixels).data, 1)
+
+
+def pack_quickly(pixels: Pixels) -> bytes | None:
+    """`pack`, or None as soon as more than `QUICK` bytes come out: about a millisecond either way,
+    where packing noise to its end takes 23 ms at 512² (and makes it no smaller)."""
+    view = np.ascontiguousarray(pixels).data.cast("B")
+    packer, pieces, size = zlib.compressobj(1), [], 0
+    for start in range(0, len(view), QUICK // 2):
+        pieces.append(packer.compress(view[start : start + QUICK // 2]))
+        size += len(pieces[-1])
+        if size > QUICK:
+            return None
+    return b"".join([*pieces, packer.flush()])
 
 
 def unpack(data: bytes, shape: tuple[int, ...]) -> Pixels:
@@ -49,6 +65,14 @@ def changed_box(old: Pixels, new: Pixels) -> Box | None:
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     columns = np.flatnonzero(differs[top:bottom].any(axis=0)) // old.shape[2]
     return top, bottom, int(columns[0]), int(columns[-1]) + 1
+
+
+def joined(one: Box, other: Box) -> Box:
+    """The smallest box around two; one without an inside counts as nothing."""
+    if one[0] >= one[1]:
+        return other
+    top, bottom, left, right = other
+    return min(one[0], top), max(one[1], bottom), min(one[2], left), max(one[3], right)
 
 
 def check_fit(spec: InputSpec, width: int, height: int, x: int, y: int, tile: bool) -> None:
@@ -87,6 +111,11 @@ class Canvas:
             assert self._packed is not None
             pixels = self._pixels = unpack(self._packed, self.shape)
         return pixels
+
+    @property
+    def nbytes(self) -> int:
+        """What its pixels take while it doesn't rest."""
+        return math.prod(self.shape)
 
     @property
     def resting(self) -> bool:

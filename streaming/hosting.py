@@ -7,7 +7,8 @@ Invariants:
 - A request goes out for every revision while somebody watches, and for the newest one as soon as
   somebody does; `Submit` goes before the `Want` that needs it.
 - As many pictures are wanted as a viewer who demands them has room for: no credit, no step.
-- What is older than what was delivered is dropped; nothing is delivered after the end.
+- What is older than what was delivered is dropped; nothing is delivered after the end, and
+  nothing but the `Forget` is posted.
 
 It does not know: sockets, the wire, other sessions.
 """
@@ -70,7 +71,8 @@ class Viewer(Protocol):
 
 
 class Hosted:
-    """One session and its viewers. `touched`: the clock at the last edit, picture or viewer."""
+    """One session and its viewers. `touched`: the clock at the last edit, picture or viewer.
+    `claimed`: somebody has watched it. `ended`: the engine forgets it and is told nothing more."""
 
     def __init__(
         self, session: Session, post: Post, clock: Clock, observer: Observer, encoder: Encoder
@@ -81,6 +83,7 @@ class Hosted:
         self.pictures = 0
         self.final: Delivery | None = None
         self.resting = True
+        self.claimed = False
         self.ended = False
         self._post = post
         self._clock = clock
@@ -97,6 +100,7 @@ class Hosted:
     def attach(self, viewer: Viewer) -> None:
         """`viewer` watches from now on."""
         self.viewers.add(viewer)
+        self.claimed = True
         self.touched = self._clock()
         self.update()
 
@@ -123,7 +127,9 @@ class Hosted:
 
     def begin(self, received: float) -> None:
         """Submit the session as it is, touched or not: for whoever wants one picture of it."""
-        self._submit(received)
+        if not self.ended:
+            self._submit(received)
+            self.update(received)
 
     def update(self, received: float | None = None) -> None:
         """Tell the engine what changed: a request nobody submitted yet, then the demand.
@@ -200,10 +206,12 @@ class Hosted:
         self._post(Forget(self.session.id))
 
     async def rest(self) -> None:
-        """Compress what is held, in a thread; work wakes it again."""
+        """Compress what is held, in a thread, piece by piece, so that others' pictures get in
+        between; work wakes it again."""
         self.resting = True
         self._canvas = None
-        self.session.settle()
+        for patch in self.session.settle():
+            self.session.hold(patch, await self._encoder.run(patch.packed))
         await self._encoder.run(self.session.rest)
         final = self.final
         if final is not None and not isinstance(final.output.payload, Encoded):

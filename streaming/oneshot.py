@@ -19,7 +19,7 @@ from streaming.hosting import Hosted
 from streaming.messages import Failed
 from streaming.outbox import Latest
 from streaming.protocol import Format, Params, PictureFrame, Status
-from streaming.session import Painted, Session
+from streaming.session import Painted
 
 if TYPE_CHECKING:
     from streaming.hub import Hub
@@ -30,11 +30,11 @@ AHEAD = 2
 
 
 class _Gatherer:
-    """The only viewer of such a session: it wants pictures until the final one."""
-
-    watching = True
+    """The only viewer of such a session: it wants pictures until the final one. It watches from
+    the moment that the session is complete, so that one request is made of all its edits."""
 
     def __init__(self, previews: bool) -> None:
+        self.watching = False
         self.previews = previews
         self.room = AHEAD
         self.arrived = asyncio.Event()
@@ -97,9 +97,10 @@ async def generate(
     viewer = _Gatherer(previews)
     try:
         hub.join(viewer)
-        hosted = await _prepared(hub, session, params, canvas, received)
+        hosted = hub.attach(session, viewer)  # first: what is watched neither expires nor gives way
+        await _prepare(hub, hosted, params, canvas, received)
+        viewer.watching = True
         hosted.begin(received)
-        hub.attach(session, viewer)
         sequence, final = 0, False
         while not final:
             delivery = await viewer.next()
@@ -110,18 +111,16 @@ async def generate(
         hub.end(session, "generated")
 
 
-async def _prepared(
-    hub: Hub, session: Session, params: Mapping[str, Value], canvas: bytes | None, received: float
-) -> Hosted:
-    """The session with its edits applied: nobody watches yet, so that one request is made."""
-    hosted = hub.hosted(session.id)
+async def _prepare(
+    hub: Hub, hosted: Hosted, params: Mapping[str, Value], canvas: bytes | None, received: float
+) -> None:
+    """Apply the edits that make the session what was asked for."""
     if canvas is not None:
-        spec = session.canvas_spec()
+        spec = hosted.session.canvas_spec()
         header = check_picture(canvas, spec, max_pixels=hub.limits.max_picture_pixels)
         pixels = await hub.encoder.run(lambda: decode_picture(canvas, header, spec.background))
         hosted.edit(Painted(1, 0, 0, 0, False, pixels), "", received, None)
     hosted.edit(Params(2, dict(params)), "", received, None)
-    return hosted
 
 
 async def _frame(

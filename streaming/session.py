@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from models.base import InputSpec, InvalidParameter, ModelSpec, Request, Value
 from streaming.canvas import Box, Canvas, Pixels, check_fit
 from streaming.errors import BadEdit, NothingToUndo
-from streaming.history import Content, History
+from streaming.history import Content, History, Patch
 from streaming.limits import Limits
 from streaming.protocol import Accepted, Clear, HistoryInfo, Params, Redo, State, Undo
 
@@ -96,7 +96,9 @@ class Session:
 
     def trim_history(self, limit: int) -> None:
         """Let the oldest gestures go until at most `limit` bytes are held."""
-        self._history.trim(limit)
+        if self.history_bytes > limit:
+            self._history.settle(self._content)
+            self._history.trim(limit)
 
     def canvas_spec(self) -> InputSpec:
         """What a canvas must be; raises `BadEdit` for a model that takes none."""
@@ -123,14 +125,23 @@ class Session:
             self.id, self.spec.name, self._jobs, self.revision, self._content.params, inputs
         )
 
-    def settle(self) -> None:
-        """Nobody edits now: the newest gesture is made small."""
+    def settle(self) -> list[Patch]:
+        """Nobody edits now: the newest gesture is over. Returns the patches that are worth
+        compressing: `packed()` of each, in any thread, belongs into `hold`."""
         self._history.settle(self._content)
+        return self._history.raw()
+
+    def hold(self, raw: Patch, packed: Patch) -> None:
+        """Keep `packed` in place of `raw`. On the session's own thread: others only compute the one
+        from the other, neither of which ever changes. Whatever was edited or undone meanwhile, a
+        patch that is still held leads to the same content, and one that isn't is not put back."""
+        self._history.packed(raw, packed)
 
     def rest(self) -> None:
-        """Compress what is only needed when somebody works. Any thread."""
-        if self._content.canvas is not None:
-            self._content.canvas.rest()
+        """Compress the canvas. Any thread: its pixels never change, and whoever takes them either
+        has the array already or unpacks his own."""
+        if (canvas := self._content.canvas) is not None:
+            canvas.rest()
 
     def apply(self, edit: Edit, client: str = "") -> Accepted:
         """Apply one edit; raises `BadEdit`, also again for one that was refused before."""

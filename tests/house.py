@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+
+import pytest
 
 from models.base import Payload
 from streaming.codecs import Encoder, Encoding
@@ -142,6 +144,15 @@ async def a_house(limits: Limits | None = None, started: bool = True) -> AsyncIt
             task.cancel()
         await asyncio.gather(*house.tasks, return_exceptions=True)
         hub.encoder.close()
+
+
+@contextmanager
+def as_they_are(wanted: bool = True) -> Iterator[None]:
+    """Small canvases are flat enough to be packed on the spot; here (if `wanted`) nothing is."""
+    with pytest.MonkeyPatch.context() as patch:
+        if wanted:
+            patch.setattr("streaming.history.pack_quickly", lambda part: None)
+        yield
 
 
 class Now:

@@ -11,9 +11,11 @@ from hypothesis import given, settings, strategies as st
 
 from models.base import InputSpec, ModelSpec, Parameter
 from streaming.errors import BadEdit, BadPicture, NothingToUndo, WrongSize
+from streaming.history import Patch
 from streaming.limits import Limits
 from streaming.protocol import Accepted, Clear, Params, Redo, Undo
 from streaming.session import REMEMBERED, Edit, Painted, Session
+from tests.house import as_they_are
 
 PAPER = (200, 210, 220)
 SPEC = ModelSpec(
@@ -188,14 +190,21 @@ def test_a_model_without_a_canvas_refuses_one() -> None:
         session.apply(canvas(1))
 
 
+def rested(session: Session) -> list[tuple[Patch, Patch]]:
+    """All that another thread does for a session that rests; the results are for `hold`."""
+    packed = [(patch, patch.packed()) for patch in session.settle()]
+    session.rest()
+    return packed
+
+
 def test_a_resting_session_is_the_same() -> None:
     session = a_session()
     session.apply(canvas(1, 5))
-    session.rest()
+    rested(session)
     assert session.canvas is not None
     assert session.canvas.resting
     session.apply(tile(2, 0, 0))
-    session.rest()
+    rested(session)
     session.apply(Undo(3))
     assert (session.snapshot().inputs["canvas"] == 5).all()
 
@@ -286,13 +295,28 @@ def perform(session: Session, plain: Plain, id: int, deed: tuple[str, int, objec
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(deeds, max_size=40), st.booleans())
-def test_a_session_is_its_plain_model(steps: list[tuple[str, int, object]], rests: bool) -> None:
+@given(
+    st.lists(st.tuples(deeds, st.sampled_from(["works", "rests", "rested"])), max_size=40),
+    st.booleans(),
+)
+def test_a_session_is_its_plain_model(
+    steps: list[tuple[tuple[str, int, object], str]], flat: bool
+) -> None:
+    """Also where it is worked on while it is being compressed."""
+    with as_they_are(not flat):
+        check_against_the_plain_model(steps)
+
+
+def check_against_the_plain_model(steps: list[tuple[tuple[str, int, object], str]]) -> None:
     session, plain = a_session(), Plain()
-    for id, deed in enumerate(steps, 1):
+    packed: list[tuple[Patch, Patch]] = []
+    for id, (deed, then) in enumerate(steps, 1):
         perform(session, plain, id, deed)
-        if rests:
-            session.rest()
+        if then == "rests":
+            packed += rested(session)
+        elif then == "rested":
+            for raw, smaller in packed:
+                session.hold(raw, smaller)
         pixels = session.canvas.pixels.tobytes() if session.canvas else None
         assert (session.params, pixels) == plain.now
         assert session.revision == plain.revision

@@ -13,7 +13,7 @@ It does not know: sockets, sessions, scheduling, torch. It imports numpy and typ
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NoReturn, Protocol, runtime_checkable
@@ -26,6 +26,9 @@ ParameterType = Literal["string", "integer", "number", "boolean"]
 Value = str | int | float | bool
 Progress = Callable[[str, float], None]
 """`progress(stage, fraction)`: what loading is doing, and how far it is (0..1)."""
+LARGEST = 2**63 - 1
+"""Of an integer parameter without bounds of its own: JSON may say any number of digits, while what
+goes on to a client or into a tensor has 64 bits."""
 
 
 class ModelError(Exception):
@@ -103,8 +106,9 @@ class Parameter:
             return value if isinstance(value, str) else self._refuse("must be a string")
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._refuse(f"must be a{'n' if self.type == 'integer' else ''} {self.type}")
-        if not math.isfinite(value):
-            self._refuse("must be finite")
+        largest = LARGEST if self.type == "integer" else sys.float_info.max
+        if not abs(value) <= largest:  # neither is NaN, which compares with nothing
+            self._refuse(f"must be finite, and at most {largest:g} in size")
         if self.type == "integer":
             return int(value) if value == int(value) else self._refuse("must be a whole number")
         return float(value)

@@ -7,7 +7,8 @@ Invariants:
 - Replies wait in a bounded queue; who doesn't read them is closed as too slow, and a send that
   takes longer than the limit as well.
 - At most one picture is being encoded; replies go out meanwhile.
-- State and canvas are snapshots: told as they are when there is time for them, not once an edit.
+- State and canvas are snapshots of one revision: told as they are when there is time for them, not
+  once an edit, and made anew where an `accepted` went out before them that they don't know of.
 
 It does not know: what the client says, how a socket works.
 """
@@ -27,6 +28,7 @@ from streaming.messages import Failed
 from streaming.observe import PictureSent
 from streaming.outbox import Credits, Latest
 from streaming.protocol import (
+    Accepted,
     CanvasState,
     Demand,
     DrainingNotice,
@@ -43,6 +45,12 @@ from streaming.protocol import (
     picture_header,
 )
 from streaming.transport import PromptTransport, Transport
+
+SNAPSHOTS = 3
+"""How often a canvas is encoded for one state before an overtaken one is told: a client that paints
+faster than that would otherwise never hear of what others do."""
+OVERTAKEN_SECONDS = 1.0
+"""The pause after such a state: what is new in the next one is mostly the client's own work."""
 
 
 class Leave(Exception):
@@ -76,6 +84,7 @@ class Writer:
         self._dirty = False
         self._sharing = False
         self._shared = -1e9
+        self._accepted = 0  # the newest revision that this client was told of an edit of its own
         self._timer: asyncio.TimerHandle | None = None
         self.watching = False
         self.previews = False
@@ -91,7 +100,8 @@ class Writer:
     def show(self, hosted: Hosted) -> None:
         """The session is this one: its canvas and newest picture go out."""
         self._hosted = hosted
-        self._send_canvas(None)
+        if hosted.session.canvas is not None:
+            self._share(welcomed=hosted.session.revision)
         self._catch_up()
         hosted.update()
 
@@ -113,6 +123,8 @@ class Writer:
 
     def reply(self, message: ServerMessage) -> None:
         """Queue a control message."""
+        if isinstance(message, Accepted):
+            self._accepted = max(self._accepted, message.revision)
         self._queue(encode_text(message))
 
     def close(self) -> None:
@@ -308,26 +320,40 @@ class Writer:
                 self._timer = loop.call_at(due, self._due)
             return
         self._dirty, self._shared = False, loop.time()
-        self._send_canvas(encode_text(self._hosted.session.state()))
+        self._share()
 
     def _due(self) -> None:
         self._timer = None
         self._wake.set()
 
-    def _send_canvas(self, state: str | None) -> None:
-        """Queue `state` and the canvas as it is now, together, when that is encoded."""
+    def _share(self, welcomed: int = -1, tries: int = SNAPSHOTS) -> None:
+        """Queue the state and its canvas, together, when that is encoded; without the state where
+        that is of the revision `welcomed`, which the client was told."""
         assert self._hosted is not None
-        revision, picture = self._hosted.session.revision, self._hosted.canvas_picture()
+        session, picture = self._hosted.session, self._hosted.canvas_picture()
+        canvas, state = session.canvas, session.state()
         if picture is None:
-            self._queue(state)
+            self._dirty = False
+            self.reply(state)
             return
 
         def encoded(future: asyncio.Future[Encoding]) -> None:
             self._sharing = False
-            if not future.cancelled() and future.exception() is None and self._hosted:
-                canvas = future.result()
-                self._queue(state)
-                self._queue(encode_canvas_state(CanvasState(revision, canvas.format, canvas.data)))
+            self._wake.set()  # for what changed meanwhile
+            if self._hosted is None or future.cancelled() or future.exception() is not None:
+                return
+            current = session.canvas is canvas
+            overtaken = not current and state.revision < self._accepted
+            if overtaken and tries > 1:
+                self._share(welcomed, tries - 1)
+                return
+            if overtaken:
+                self._shared = asyncio.get_running_loop().time() + OVERTAKEN_SECONDS
+            self._dirty = not current
+            told, png = session.state() if current else state, future.result()
+            if told.revision != welcomed:
+                self.reply(told)
+            self._queue(encode_canvas_state(CanvasState(told.revision, png.format, png.data)))
 
         self._sharing = True
         picture.add_done_callback(encoded)

@@ -79,6 +79,25 @@ def test_a_model_that_warms_up_says_how_far_it_is(chromium: Browser, serve: Serv
     context.close()
 
 
+def test_a_model_that_failed_says_what_failed(chromium: Browser, serve: Serve) -> None:
+    served = serve("--model-option", "odd=1", ready=False)
+    served.wait_log("no such option: odd")
+    context, draw = new_tab(chromium)
+    draw.page.goto(served.address)
+    draw.wait("() => document.getElementById('status').textContent === 'Model failed'")
+    draw.page.locator("#capsule-button").click()
+    body = draw.page.locator("#capsule-body")
+    body.get_by_text("no such option: odd").wait_for()
+    said = draw.listen("status")
+    with draw.page.expect_websocket() as again:
+        body.get_by_role("button", name="Try now").click()
+    again.value.is_closed() or again.value.wait_for_event("close")
+    draw.frames(2)
+    assert set(said()) <= {"Model failed"}
+    body.get_by_text("no such option: odd").wait_for()
+    context.close()
+
+
 def test_a_token_is_asked_for_and_kept(chromium: Browser, serve: Serve) -> None:
     served = serve("--token", "sesame")
     context, draw = new_tab(chromium)

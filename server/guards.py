@@ -4,7 +4,8 @@ Role: closes what would otherwise be held for ever: a connection that says nothi
 a peer that stops reading while bytes wait for it, a close that is never answered. `close()` of a
 transport waits until its bytes are gone, so the last resort is always a reset (`drop`).
 
-Invariants: every wait for the peer on this level ends after `patience` seconds.
+Invariants: every wait for the peer on this level ends after `patience` seconds; what is kept of a
+head, of waiting requests and of a message's pieces has an end.
 
 It does not know: ASGI applications, sessions. Pings are uvicorn's own.
 """
@@ -33,6 +34,9 @@ BURST = 16
 """Messages of one packet that are handed over on the spot: a packet can hold thousands."""
 TEXT, BINARY = 0x81, 0x82
 """First byte of a frame that is a whole message: FIN and the opcode."""
+MAX_FRAGMENTS, FRAGMENT_BYTES = 1024, 1024
+"""A message may come in so many pieces, and one more for each so many bytes of the longest message:
+uvicorn keeps all pieces, and empty ones never reach the limit of bytes."""
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINE = 64
 """Requests that may wait for the one before; uvicorn would read and keep any number of them."""
@@ -136,7 +140,8 @@ class PatientHttp(HttpToolsProtocol):
 
 
 class PatientWebSocket(WebSocketsSansIOProtocol):
-    """WebSocket: for failed handshakes, pings and closes without answer, peers that don't read."""
+    """WebSocket: for failed handshakes, pings and closes without answer, peers that don't read,
+    messages that never end."""
 
     hello_seconds: ClassVar[float] = 10.0
     send_seconds: ClassVar[float] = 10.0
@@ -185,6 +190,16 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[SEND_NOW] = self.send_now
             extensions[LISTEN] = self.listen
+
+    def handle_cont(self, event: Any) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) < MAX_FRAGMENTS + self.config.ws_max_size // FRAGMENT_BYTES:
+            super().handle_cont(event)
+            return
+        self.frames = []
+        self.conn.fail(1009, "too many fragments")
+        self.handle_parser_exception()
 
     def listen(self, take: Take) -> None:
         """Offer each message to `take` in the turn that brings it, unless others wait before it:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import pytest
 from websockets.asyncio.client import connect
 
+from server.guards import FRAGMENT_BYTES, MAX_FRAGMENTS
+from server.settings import Settings
 from streaming.protocol import Ack, PictureFrame
 from tests import unhurt
 from tests.pen import SECONDS, Pen, drawing
@@ -171,6 +173,32 @@ def test_frames_that_break_the_websocket_protocol(server: Served, frame: bytes, 
     with raw_socket(server) as raw:
         raw.sendall(text_frame(hello_text()) + frame)
         assert close_code(read_to_end(raw)) == code
+
+
+MOST_FRAGMENTS = MAX_FRAGMENTS + int(Settings().max_message_mb * 2**20) // FRAGMENT_BYTES
+PIECE = text_frame("", opcode=0, fin=False)
+
+
+def test_a_message_of_too_many_fragments_is_1009(server: Served) -> None:
+    """Empty ones, which no limit of bytes counts."""
+    with raw_socket(server) as raw:
+        raw.sendall(text_frame(hello_text()) + text_frame("{", fin=False))
+        raw.sendall(PIECE * MOST_FRAGMENTS)
+        assert close_code(read_to_end(raw)) == 1009
+
+
+def test_fragments_without_end_are_cut_off(server: Served) -> None:
+    with raw_socket(server) as raw:
+        raw.sendall(text_frame(hello_text()) + text_frame("{", fin=False))
+        send_until_broken(raw, PIECE * 1000)
+    server.wait_figure("riverrun_connections", at_most=1)  # the witness
+
+
+def test_as_many_fragments_as_may_be_are_one_message(server: Served) -> None:
+    with raw_socket(server) as raw:
+        raw.sendall(text_frame(hello_text()) + text_frame('{"type":"end"', fin=False))
+        raw.sendall(PIECE * (MOST_FRAGMENTS - 2) + text_frame("}", opcode=0))
+        assert b'{"type":"ended"}' in read_to_end(raw)
 
 
 def test_requests_that_break_http(server: Served) -> None:

@@ -5,7 +5,7 @@ JPEG, WebP or PNG bytes.
 
 Invariants:
 - Nothing is decoded before its header was found sound and its size right, in pixels and in bytes;
-  a decoder sees nothing of the file but what makes pixels.
+  a decoder reads nothing of the file but what makes pixels.
 - Only `BadPicture` and `WrongSize` come out of decoding; transparency becomes the background.
 - Encoding happens in a pool (Pillow lets go of the interpreter's lock) and never on the loop. What
   comes in has a pool of its own: what strangers send never keeps an encoding waiting.

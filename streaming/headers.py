@@ -5,7 +5,8 @@ parts of the file a decoder is to see. A file of 100 bytes may claim 4 gigapixel
 hold 60 MB of compressed comments, or thousands of scans that each go over the whole picture.
 
 Invariants: one pass over the parts, whose number is bounded before they are looked at; comments,
-profiles, thumbnails and camera data never reach a decoder; raises nothing but `BadPicture`.
+profiles, thumbnails and camera data of a PNG or JPEG never reach a decoder (libwebp itself never
+reads them); raises nothing but `BadPicture`.
 It does not know: decoders, canvases, how many pixels or bytes are too many.
 """
 

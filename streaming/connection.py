@@ -49,6 +49,7 @@ from streaming.protocol import (
     Welcome,
     decode_client_binary,
     decode_client_text,
+    edit_id,
     encode_text,
     error_message,
 )
@@ -87,6 +88,14 @@ class TooManyBad(BadMessage):
     """A client that speaks something else."""
 
     close = 4400
+
+
+class TooEarly(RiverrunError):
+    """An edit before `welcome`: there is no session yet that it could be part of."""
+
+    code = "not_ready"
+    retryable = True
+    remedy = "Wait for welcome, then send the edit again."
 
 
 async def serve(transport: Transport, hub: Hub, *, authorize: Authorize) -> None:
@@ -204,16 +213,15 @@ class _Connection:
 
     async def _take_in_turn(self, frame: str | bytes) -> None:
         self._received = self._hub.clock()
-        id = None
+        message = None
         try:
             message = self._decode(frame)
-            id = getattr(message, "id", None)
             await self._handle(message)
             self._bad = 0
         except RiverrunError as error:
             if error.close is not None:
                 raise
-            self._refuse(error, id)
+            self._refuse(error, edit_id(frame) if message is None else _id(message))
 
     def _decode(self, frame: str | bytes) -> ClientFrame:
         limit = self._hub.limits.max_message_bytes
@@ -233,6 +241,8 @@ class _Connection:
         if handler is None:
             if self._phase is Phase.AWAITING_HELLO:
                 raise HelloExpected("the first message must be hello")
+            if self._phase is Phase.WAITING_MODEL and _id(message) is not None:
+                raise TooEarly("the session isn't open yet: no edit can come before welcome")
             raise BadMessage(f"{type(message).__name__} isn't expected here")
         return handler
 
@@ -340,6 +350,11 @@ class _Connection:
     def _session(self) -> Session:
         assert self._hosted is not None
         return self._hosted.session
+
+
+def _id(message: ClientFrame) -> int | None:
+    """The edit id of a message that is an edit."""
+    return getattr(message, "id", None)
 
 
 Handler = Callable[[_Connection, Any], Awaitable[None] | None]

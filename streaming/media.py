@@ -108,6 +108,13 @@ def decode_client_binary(data: bytes) -> PictureEdit:
     return PictureEdit(edit, group, x, y, kind == KIND_TILE, data[_EDIT.size :])
 
 
+def picture_edit_id(data: bytes) -> int | None:
+    """The edit id of a binary frame that may be refused, if it has one."""
+    if len(data) < 8 or data[0] != VERSION or data[1] not in (KIND_CANVAS, KIND_TILE):
+        return None
+    return int.from_bytes(data[4:8], "big") or None
+
+
 def encode_picture(frame: PictureFrame) -> bytes:
     """A picture as the bytes of one frame."""
     return picture_header(frame) + frame.data

@@ -14,6 +14,7 @@ tool can use it without torch.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -40,10 +41,13 @@ from streaming.media import (
     encode_canvas_state as encode_canvas_state,
     encode_picture as encode_picture,
     encode_picture_edit as encode_picture_edit,
+    picture_edit_id,
     picture_header as picture_header,
 )
 
 PATH = "/v1/session"
+LENIENT_BYTES = 64 << 10
+"""An edit that isn't of the protocol is looked through for its id up to this size: within 2 ms."""
 
 EditId = Annotated[
     int, Meta(ge=1, le=2**32 - 1, description="Increasing for each edit of a client.")
@@ -308,6 +312,26 @@ def decode_client_text(text: str | bytes) -> ClientMessage:
         return _client.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise BadMessage(f"not a message of the protocol: {error}") from None
+
+
+class _Named(Struct):
+    """What is read of an edit that was refused."""
+
+    type: Literal["params", "clear", "undo", "redo"]
+    id: EditId
+
+
+def edit_id(frame: str | bytes) -> int | None:
+    """The id of the edit that a refused frame was meant to be, for the refusal to name it; None
+    where none can be read. Takes the NaN that some clients write, as JSON doesn't."""
+    if isinstance(frame, bytes):
+        return picture_edit_id(frame)
+    if len(frame) > LENIENT_BYTES:
+        return None
+    try:
+        return msgspec.convert(json.loads(frame), _Named).id
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
 
 
 def decode_server_text(text: str | bytes) -> ServerMessage:

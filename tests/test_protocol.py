@@ -115,6 +115,48 @@ def test_bad_text_is_a_bad_message(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("frame", "id"),
+    [
+        ('{"type":"params","id":7,"params":{"a":NaN}}', 7),
+        ('{"params":{"id":3,"a":[-Infinity]},"id":7,"type":"params"}', 7),
+        ('{"type":"params","id":7,"params":{"a":null}}', 7),
+        ('{"type":"params","id":7,"params":3}', 7),
+        ('{"type":"clear","id":7,"colour":1}', 7),
+        ('{"type":"undo","id":7,"group":1}', 7),
+        ('{"type":"redo","id":4294967295,"x":[[[[{}]]]]}', 2**32 - 1),
+        ('{"type":"params","id":7,"params":{"prompt":"\\ud800"},"x":0}', 7),
+        ('{"type":"params","id":7,"params":{"prompt":["' + "x" * 60_000 + '"]}}', 7),
+        ('{"type":"params","id":7,"params":{"prompt":["' + "x" * 70_000 + '"]}}', None),
+        ('{"type":"params","id":0,"params":{}}', None),
+        ('{"type":"params","id":4294967296,"params":{}}', None),
+        ('{"type":"params","id":"7","params":{}}', None),
+        ('{"type":"params","id":true,"params":{}}', None),
+        ('{"type":"params","params":{"id":7}}', None),
+        ('{"type":"params","params":{"prompt":"\\"id\\":7"}}', None),
+        ('{"type":"ack","id":7}', None),
+        ('{"type":"params","id":7', None),
+        ("[" * 60_000, None),
+        ("1" * 60_000, None),
+        ("", None),
+        ("\ud800", None),
+        (bytes.fromhex("0101000100000007000000000000000000"), 7),  # flags
+        (bytes.fromhex("010200000000000700000000"), 7),  # cut short
+        (bytes.fromhex("0101000000000000000000000000000000"), None),
+        (bytes.fromhex("0201000000000007000000000000000000"), None),  # version 2
+        (bytes.fromhex("0103000000000007000000000000000000"), None),  # kind 3
+        (bytes.fromhex("01010000000000"), None),
+        (b"", None),
+    ],
+    ids=lambda value: str(value)[:50].encode("ascii", "replace").decode(),
+)
+def test_the_edit_that_a_refused_frame_was_meant_to_be(frame: str | bytes, id: int | None) -> None:
+    decode: Any = wire.decode_client_text if isinstance(frame, str) else wire.decode_client_binary
+    with pytest.raises(BadMessage):
+        decode(frame)
+    assert wire.edit_id(frame) == id
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"", b"\x01", bytes(16), bytes(17),

@@ -28,13 +28,22 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import msgspec
+import numpy as np
 from websockets.exceptions import WebSocketException
 
 from streaming.client_frames import Frame, Frames
-from streaming.client_inputs import Drawing, address, encoded, typed_error
+from streaming.client_inputs import (
+    Drawing,
+    address,
+    checked,
+    corner,
+    encoded,
+    gesture,
+    typed_error,
+)
 from streaming.client_link import Hop, converse
 from streaming.client_memory import Edit, Memory, wire
-from streaming.errors import RiverrunError, UnknownSession, WrongSecret
+from streaming.errors import BadMessage, RiverrunError, UnknownSession, WrongSecret
 from streaming.protocol import (
     VERSION,
     Accepted,
@@ -138,38 +147,41 @@ class ClientSession:
         canvas: Drawing | None = None,
         tile: tuple[int, int, Drawing] | None = None,
         group: int = 0,
-        **params: ParamValue,
+        **params: ParamValue | np.generic,
     ) -> int:
         """Change parameters, the canvas, or a part of it at (x, y, picture); the revision that
         the server made of it. Edits with one `group` are undone together, and so is one call.
 
-        Raises the server's `BadEdit` (`BadPicture`, `WrongSize`) for what it refuses. While the
+        Raises the server's `BadEdit` (`BadPicture`, `WrongSize`) for what it refuses, and the same
+        before anything is sent for what can't be on the wire: `nan`, `None`, lists. While the
         connection is lost it waits: what isn't accepted is sent again.
         """
+        values, group = checked(params), gesture(group)
         pictures: list[tuple[int, int, bool, bytes]] = []
         if canvas is not None:
             pictures.append((0, 0, False, await asyncio.to_thread(encoded, canvas)))
         if tile is not None:
-            pictures.append((tile[0], tile[1], True, await asyncio.to_thread(encoded, tile[2])))
-        if not pictures and not params:
+            x, y = corner(tile[0], tile[1])
+            pictures.append((x, y, True, await asyncio.to_thread(encoded, tile[2])))
+        if not pictures and not values:
             raise ValueError("an edit that changes nothing: give parameters, a canvas or a tile")
         group = group or self._new_group()
-        answers = [self._send(PictureEdit(self._id(), group, *p)) for p in pictures]
-        if params:
-            answers.append(self._send(Params(self._id(), params, group)))
-        return max(await asyncio.gather(*answers))
+        edits: list[Edit] = [PictureEdit(self._id(), group, *p) for p in pictures]
+        if values:
+            edits.append(Params(self._id(), values, group))
+        return max(await asyncio.gather(*self._send(*edits)))
 
     async def clear(self, group: int = 0) -> int:
         """Take the canvas away; the revision."""
-        return await self._send(Clear(self._id(), group))
+        return await self._send(Clear(self._id(), gesture(group)))[0]
 
     async def undo(self) -> int:
         """Take back the newest gesture; the revision. Raises `NothingToUndo`."""
-        return await self._send(Undo(self._id()))
+        return await self._send(Undo(self._id()))[0]
 
     async def redo(self) -> int:
         """Do again what was undone; the revision. Raises `NothingToUndo`."""
-        return await self._send(Redo(self._id()))
+        return await self._send(Redo(self._id()))[0]
 
     def demand(self, pictures: bool, previews: bool = True) -> None:
         """What is wanted from now on; nothing is rendered for who wants nothing."""
@@ -200,15 +212,18 @@ class ClientSession:
         self._groups += 1
         return self._groups
 
-    def _send(self, edit: Edit) -> asyncio.Future[int]:
-        """Send an edit, now or as soon as there is a connection; its revision."""
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if self._over:
-            answer.set_exception(UnknownSession("the session is over"))
-            return answer
-        self._memory.add(edit, answer)
-        self._say(wire(edit))
-        return answer
+    def _send(self, *edits: Edit) -> list[asyncio.Future[int]]:
+        """Send edits, now or as soon as there is a connection; the revision of each."""
+        loop = asyncio.get_running_loop()
+        frames = [wire(edit) for edit in edits]  # one that can't be written is never pending
+        answers: list[asyncio.Future[int]] = [loop.create_future() for _ in edits]
+        for edit, frame, answer in zip(edits, frames, answers, strict=True):
+            if self._over:
+                answer.set_exception(UnknownSession("the session is over"))
+            else:
+                self._memory.add(edit, answer)
+                self._say(frame)
+        return answers
 
     def _say(self, frame: str | bytes) -> None:
         if self._outgoing is not None:
@@ -274,6 +289,7 @@ class ClientSession:
             self.opened.set_exception(error or ConnectionError("closed before it opened"))
 
     def _hear(self, frame: ServerFrame, outgoing: asyncio.Queue[str | bytes]) -> None:
+        self._told = None  # only the very last message says why a connection is closed
         match frame:
             case Welcome():
                 self._welcome(frame, outgoing)
@@ -319,6 +335,8 @@ class ClientSession:
             self._frames.fail(error)
         else:
             self._told = error
+            if isinstance(error, BadMessage) and self._outgoing is not None:
+                self._memory.oldest_refused(error)
 
 
 def _final(error: Exception | None) -> bool:

@@ -2,8 +2,12 @@
 
 Role: parameters, canvas and unanswered edits, kept current by what the server says. No socket.
 
-Invariants: an edit stays pending until it is answered, and is sent again with the same id after a
-resume; in a new session the state goes first and pending edits follow with new ids.
+Invariants:
+- An edit stays pending until it is answered, and is sent again with the same id after a resume; in
+  a new session the state goes first and pending edits follow with new ids.
+- Nothing goes back: a snapshot that is older than another changes nothing, an edit accepted with a
+  higher revision stays on top of it, one that it contains isn't applied again.
+
 It does not know: connections, pictures that come back.
 """
 
@@ -63,14 +67,18 @@ class Memory:
         self.revision = 0
         self.pending: dict[int, Pending] = {}
         self._canvas: bytes | None = None
-        self._tiles: list[PictureEdit] = []
+        self._tiles: list[tuple[int, PictureEdit]] = []  # and the revision that each made
+        self._told = 0  # the revision of the newest snapshot of the parameters
+        self._set: dict[str, int] = {}  # the revisions of the parameters that were set since
+        self._painted = 0  # the revision of `_canvas`
         self._last = 0
 
     @property
     def canvas(self) -> bytes | None:
         """The canvas as the server has it, encoded, or None."""
-        for tile in self._tiles:
+        for revision, tile in self._tiles:
             self._canvas = with_tile(self._canvas, self._size(), tile.x, tile.y, tile.data)
+            self._painted = revision
         self._tiles.clear()
         return self._canvas
 
@@ -95,12 +103,14 @@ class Memory:
         self._last = max(self._last, message.last_edit)
         if again:
             self._begin_again()
-        else:
+        self.revision = self._told = message.revision
+        self._set.clear()
+        self._painted = min(self._painted, message.revision)
+        if not again:
             self.params, self.history = dict(message.params), message.history
             if not message.canvas:
-                self._canvas, self._tiles = None, []
+                self._lay(None, message.revision)
         self.session, self.secret, self.model = message.session, message.secret, message.model
-        self.revision = message.revision
 
     def accepted(self, message: Accepted) -> None:
         """An edit is part of the session."""
@@ -109,7 +119,7 @@ class Memory:
         pending = self.pending.pop(message.id, None)
         if pending is None:
             return
-        self._apply(pending.edit)
+        self._apply(pending.edit, message.revision)
         if pending.revision is not None and not pending.revision.done():
             pending.revision.set_result(message.revision)
 
@@ -119,16 +129,27 @@ class Memory:
         if pending is not None and pending.revision is not None and not pending.revision.done():
             pending.revision.set_exception(error)
 
+    def oldest_refused(self, error: RiverrunError) -> None:
+        """An edit was refused that the server couldn't name: edits are answered in order."""
+        for id in list(self.pending)[:1]:
+            self.refused(id, error)
+
     def state(self, message: State) -> None:
         """The session is so, after undo, redo, or another's edit; its canvas may follow."""
-        self.revision, self.history = message.revision, message.history
-        self.params = dict(message.params)
+        revision = message.revision
+        if revision < self._told:
+            return
+        if revision >= self.revision:
+            self.revision, self.history = revision, message.history
+        self._set = {name: at for name, at in self._set.items() if at > revision}
+        self.params = {**message.params, **{name: self.params[name] for name in self._set}}
+        self._told = revision
         if not message.canvas:
-            self._canvas, self._tiles = None, []
+            self._lay(None, revision)
 
     def canvas_state(self, message: CanvasState) -> None:
         """The session's canvas is this."""
-        self._canvas, self._tiles = message.data, []
+        self._lay(message.data, message.revision)
 
     def forget(self) -> None:
         """The server has forgotten the session."""
@@ -141,18 +162,30 @@ class Memory:
                 pending.revision.set_exception(error)
         self.pending.clear()
 
-    def _apply(self, edit: Edit) -> None:
+    def _apply(self, edit: Edit, revision: int) -> None:
         if isinstance(edit, Params):
-            self.params.update(edit.params)
-        elif isinstance(edit, Clear):
-            self._canvas, self._tiles = None, []
-        elif isinstance(edit, PictureEdit):
-            if not edit.tile:
-                self._canvas, self._tiles = edit.data, []
-                return
-            self._tiles.append(edit)
-            if len(self._tiles) > TILES:
-                _ = self.canvas
+            if revision > self._told:
+                self.params.update(edit.params)
+                self._set.update(dict.fromkeys(edit.params, revision))
+        elif revision > self._painted:
+            if isinstance(edit, Clear):
+                self._lay(None, revision)
+            elif isinstance(edit, PictureEdit):
+                self._paint(edit, revision)
+
+    def _paint(self, edit: PictureEdit, revision: int) -> None:
+        if not edit.tile:
+            self._lay(edit.data, revision)
+            return
+        self._tiles.append((revision, edit))
+        if len(self._tiles) > TILES:
+            _ = self.canvas
+
+    def _lay(self, canvas: bytes | None, revision: int) -> None:
+        """The canvas of `revision`, under the tiles that are newer; an old one changes nothing."""
+        if revision >= self._painted:
+            self._canvas, self._painted = canvas, revision
+            self._tiles = [(at, tile) for at, tile in self._tiles if at > revision]
 
     def _begin_again(self) -> None:
         """State first, then what was pending, all with new ids: the new session knows none."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
-from websockets.asyncio.server import Server as SocketServer, ServerConnection, serve as listen
-from websockets.exceptions import ConnectionClosed
 
 from streaming.client import ClientSession, connect
 from streaming.client_inputs import address, encoded, typed_error
-from streaming.connection import serve
 from streaming.errors import (
     BadEdit,
     BadPicture,
@@ -26,96 +21,10 @@ from streaming.errors import (
     WrongSecret,
     WrongSize,
 )
-from streaming.hub import Hub
 from streaming.messages import Failed
 from streaming.protocol import Error, Moved, PictureFrame, encode_text
-from streaming.transport import Disconnected
-from tests.scripted import SIZE, ScriptedEngine, picture, until
-
-
-class Socket:
-    """A websockets connection as a `Transport`."""
-
-    def __init__(self, socket: ServerConnection) -> None:
-        self.socket = socket
-
-    async def receive(self) -> str | bytes:
-        try:
-            return await self.socket.recv()
-        except ConnectionClosed:
-            raise Disconnected from None
-
-    async def send(self, data: str | bytes) -> None:
-        try:
-            await self.socket.send(data)
-        except ConnectionClosed:
-            raise Disconnected from None
-
-    async def close(self, code: int, reason: str) -> None:
-        await self.socket.close(code, reason)
-
-
-class Place:
-    """A server on a port of its own; `restart` forgets everything but the port."""
-
-    def __init__(self, token: str | None = None) -> None:
-        self.token = token
-        self.port = 0
-        self._new()
-
-    def _new(self) -> None:
-        self.engine = ScriptedEngine()
-        self.hub = Hub(self.engine.post)
-        self.engine.start(self.hub)
-        self.sockets: list[ServerConnection] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def authorize(self, token: str | None) -> None:
-        if self.token is not None and token != self.token:
-            raise Unauthorized("this server asks for a token")
-
-    async def _handle(self, socket: ServerConnection) -> None:
-        self.sockets.append(socket)
-        await serve(Socket(socket), self.hub, authorize=self.authorize)
-
-    async def start(self) -> None:
-        self.server: SocketServer = await listen(
-            self._handle, "127.0.0.1", self.port, compression=None
-        )
-        self.port = next(iter(self.server.sockets)).getsockname()[1]
-
-    async def stop(self) -> None:
-        self.server.close()
-        await self.server.wait_closed()
-        self.hub.encoder.close()
-
-    async def restart(self) -> None:
-        await self.stop()
-        self._new()
-        await self.start()
-
-    def cut(self) -> None:
-        """Break every connection the hard way."""
-        for socket in self.sockets:
-            socket.transport.abort()
-        self.sockets.clear()
-
-    def paint(self) -> None:
-        """Make the final picture of the newest request."""
-        self.engine.make(self.engine.requests[-1])
-
-
-@asynccontextmanager
-async def a_place(token: str | None = None) -> AsyncIterator[Place]:
-    place = Place(token)
-    await place.start()
-    try:
-        yield place
-    finally:
-        await place.stop()
+from tests.place import a_place
+from tests.scripted import SIZE, picture, until
 
 
 async def test_edits_are_accepted_and_pictures_come() -> None:

@@ -7,21 +7,8 @@ import asyncio
 import pytest
 
 from streaming.client_frames import Frame, Frames
-from streaming.client_inputs import with_tile
-from streaming.client_memory import TILES, Memory
-from streaming.errors import BadEdit, JobFailed
-from streaming.protocol import (
-    Accepted,
-    HistoryInfo,
-    InputInfo,
-    ModelInfo,
-    Params,
-    PictureEdit,
-    PictureFrame,
-    StageTimes,
-    Welcome,
-    decode_client_text,
-)
+from streaming.errors import JobFailed
+from streaming.protocol import PictureFrame, StageTimes
 from tests.scripted import picture
 
 
@@ -105,60 +92,3 @@ async def test_a_failure_is_raised_once_and_the_end_for_ever() -> None:
     frames.finish(StopAsyncIteration())
     assert [f.revision async for f in frames] == [1]
     assert [f async for f in frames] == []
-
-
-# --- what the client remembers ------------------------------------------------------------------
-
-
-def welcome(session: str, canvas: bool = False) -> Welcome:
-    model = ModelInfo("toy", "Toy", (), (InputInfo("canvas", 8, 8, (255, 255, 255)),), ())
-    info = HistoryInfo(0, 0)
-    return Welcome(
-        1, session, "secret", False, 0, 0, {"seed": 0}, canvas, info, model, 600, 1 << 20
-    )
-
-
-async def test_an_answered_edit_is_not_sent_again() -> None:
-    memory = Memory(None, None)
-    memory.welcome(welcome("one"))
-    loop = asyncio.get_running_loop()
-    good, bad, open_ = (loop.create_future() for _ in range(3))
-    for answer in (good, bad, open_):
-        memory.add(Params(memory.next_id(), {"seed": 1}), answer)
-    memory.accepted(Accepted(1, 1, 1, 0))
-    memory.refused(2, BadEdit("no"))
-    assert good.result() == 1
-    with pytest.raises(BadEdit):
-        bad.result()
-    (frame,) = memory.unanswered()
-    assert decode_client_text(frame) == Params(3, {"seed": 1})
-    assert not open_.done()
-
-
-async def test_a_forgotten_session_is_given_its_state_before_what_is_pending() -> None:
-    memory = Memory(None, None)
-    memory.welcome(welcome("one"))
-    memory.add(Params(memory.next_id(), {"seed": 5}), None)
-    memory.accepted(Accepted(1, 1, 1, 0))
-    memory.add(PictureEdit(memory.next_id(), 0, 0, 0, False, picture(size=(8, 8))), None)
-    memory.accepted(Accepted(2, 2, 2, 0))
-    memory.add(Params(memory.next_id(), {"seed": 6}), None)
-    memory.forget()
-    memory.welcome(welcome("two"))
-    edits = [p.edit for p in memory.pending.values()]
-    assert [type(e) for e in edits] == [Params, PictureEdit, Params]
-    assert [e.id for e in edits] == [4, 5, 6]
-    assert edits[0] == Params(4, {"seed": 5})
-
-
-def test_many_tiles_are_laid_on_the_canvas() -> None:
-    memory = Memory(None, None)
-    memory.welcome(welcome("one"))
-    for number in range(TILES + 5):
-        tile = PictureEdit(memory.next_id(), 0, number % 7, 3, True, picture(size=(1, 1)))
-        memory.add(tile, None)
-        memory.accepted(Accepted(tile.id, tile.id, 1, 0))
-    assert len(memory._tiles) < TILES
-    canvas = memory.canvas
-    assert canvas is not None
-    assert with_tile(canvas, (8, 8), 0, 0, picture(size=(1, 1))) != canvas

@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
         finally:
             expiry.cancel()
+            hub.close()
             stopped = await asyncio.to_thread(thread.stop, ENGINE_STOP_SECONDS)
             event(log, "engine stopped", clean=stopped)
 

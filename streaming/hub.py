@@ -4,7 +4,8 @@ Role: opens, resumes, expires and ends sessions, hands each engine message to th
 for, and knows every connection, so that it can tell them how the server is.
 
 Invariants: lives on one event loop's thread; posting to the engine never blocks; a session that is
-over is forgotten here and by the engine; secrets are compared in constant time.
+over is forgotten here and by the engine; whoever left never keeps a newcomer out; secrets are
+compared in constant time.
 
 It does not know: sockets, HTTP, how messages reach the engine.
 """
@@ -13,9 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import secrets
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from models.base import ModelSpec, Value
 from streaming.clock import Clock, monotonic
@@ -30,6 +32,8 @@ from streaming.oneshot import generate
 from streaming.protocol import Format, PictureFrame
 from streaming.readiness import Readiness
 from streaming.session import Session
+
+log = logging.getLogger("riverrun.hub")
 
 TIDY_SESSIONS, TIDY_SECONDS = 100, 10.0
 """After so many sessions were compressed, or so long after some were, freed memory is given back:
@@ -161,13 +165,12 @@ class Hub:
     # --- sessions -------------------------------------------------------------------------------
 
     def open(self, model: str | None = None) -> Session:
-        """A new session; raises `UnknownModel`, `Busy`, `Draining` or `NotReady`."""
+        """A new session; raises `UnknownModel`, `Busy`, `Draining` or `NotReady`. Where the house
+        is full, the one that was left longest ago makes room."""
         self._admit()
         spec = self._spec(model)
         if len(self._sessions) >= self.limits.max_sessions:
-            self.expire()
-        if len(self._sessions) >= self.limits.max_sessions:
-            raise Busy(f"{len(self._sessions)} sessions are open, no more fit")
+            self._make_room()
         session = Session(secrets.token_urlsafe(12), secrets.token_urlsafe(24), spec, self.limits)
         self._sessions[session.id] = Hosted(
             session, self._post, self.clock, self.observer, self.encoder
@@ -193,7 +196,11 @@ class Hub:
         return hosted.session
 
     def end(self, session: Session, reason: str) -> None:
-        """The session is over: its viewers leave, nothing is kept. Harmless when it was already."""
+        """The session is over: its viewers leave, nothing is kept. Harmless when it was already.
+
+        Reasons: "ended" (its client said so), "deleted" (over HTTP), "generated" (its one picture
+        was made), "expired", "displaced" (by a newcomer), "drained" (the server went away).
+        """
         hosted = self._sessions.pop(session.id, None)
         if hosted is not None:
             hosted.end()
@@ -226,20 +233,48 @@ class Hub:
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
 
+    def close(self) -> None:
+        """The gateway ends: so does every session, and no more is encoded."""
+        for hosted in list(self._sessions.values()):
+            self.end(hosted.session, "drained")
+        self.encoder.close()
+
     def expire(self) -> None:
         """End the sessions that nobody came back to."""
-        now, limits = self.clock(), self.limits
-        for hosted in list(self._sessions.values()):
-            keep = limits.keep_seconds if hosted.session.revision else limits.unclaimed_seconds
-            if not hosted.viewers and now - hosted.touched > min(keep, limits.keep_seconds):
+        now = self.clock()
+        for hosted in self._unwatched():
+            if now - hosted.touched > self._kept_seconds(hosted):
                 self.end(hosted.session, "expired")
 
+    def _kept_seconds(self, hosted: Hosted) -> float:
+        limits = self.limits
+        if not hosted.claimed:  # who opened it is on his way, however short what's left is kept
+            return limits.unclaimed_seconds
+        if not hosted.session.revision:
+            return min(limits.keep_seconds, limits.unclaimed_seconds)
+        return limits.keep_seconds
+
+    def _unwatched(self) -> list[Hosted]:
+        return [hosted for hosted in self._sessions.values() if not hosted.viewers]
+
+    def _make_room(self) -> None:
+        """End what is over by now, else what was left longest ago; raises `Busy` if nothing was."""
+        self.expire()
+        if len(self._sessions) < self.limits.max_sessions:
+            return
+        left = self._unwatched()
+        if not left:
+            raise Busy(f"{len(self._sessions)} sessions are open and watched, no more fit")
+        self.end(min(left, key=lambda hosted: hosted.touched).session, "displaced")
+
     async def rest(self) -> None:
-        """Compress the sessions that nobody works on, one after another."""
+        """Compress the sessions that nobody works on, one after another; one that fails is logged
+        and left as it is until somebody works on it again."""
         for hosted in list(self._sessions.values()):
             idle = self.clock() - hosted.touched
             if not hosted.resting and (not hosted.viewers or idle > self.limits.rest_seconds):
-                await hosted.rest()
+                with _logged(f"session {hosted.session.id} couldn't be compressed"):
+                    await hosted.rest()
                 self._untidy += 1
         waited = self.clock() - self._tidied > TIDY_SECONDS
         if self._untidy >= TIDY_SESSIONS or (self._untidy and waited):
@@ -258,12 +293,16 @@ class Hub:
             surplus -= held - hosted.session.history_bytes
 
     async def run(self) -> None:
-        """Expire and compress for as long as the gateway lives."""
+        """Expire, compress and trim for as long as the gateway lives: what fails is logged, and
+        neither keeps the rest from its turn nor the next round from coming."""
         while True:
             await asyncio.sleep(min(1.0, self.limits.rest_seconds))
-            self.expire()
-            self.trim()
-            await self.rest()
+            with _logged("sessions couldn't be expired"):
+                self.expire()
+            with _logged("sessions couldn't be compressed"):
+                await self.rest()
+            with _logged("histories couldn't be trimmed"):  # after what became small
+                self.trim()
 
     def _admit(self) -> None:
         state = self._readiness.state
@@ -280,3 +319,12 @@ class Hub:
                 return spec
         names = ", ".join(spec.name for spec in self._specs)
         raise UnknownModel(f"this server serves {names}, not {model!r}")
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log an error instead of raising it: nobody waits for the hub's own rounds."""
+    try:
+        yield
+    except Exception as error:  # the top of the rounds: what it is can't be known
+        log.error(what, exc_info=error)

@@ -17,14 +17,17 @@ import pytest
 from models.base import Payload
 from streaming.codecs import Encoder, Encoding
 from streaming.connection import serve
+from streaming.delivery import Delivery
 from streaming.errors import Unauthorized
 from streaming.hub import Hub
 from streaming.limits import Limits
+from streaming.messages import Failed
 from streaming.observe import Observer, PictureSent
 from streaming.protocol import (
     Format,
     Hello,
     PictureFrame,
+    Status,
     Welcome,
 )
 from tests.scripted import ScriptedEngine, Wire
@@ -144,6 +147,25 @@ async def a_house(limits: Limits | None = None, started: bool = True) -> AsyncIt
             task.cancel()
         await asyncio.gather(*house.tasks, return_exceptions=True)
         hub.encoder.close()
+
+
+class Eye:
+    """A viewer that wants whatever it can get, and remembers it."""
+
+    watching, previews, room = True, True, True
+
+    def __init__(self) -> None:
+        self.got: list[Delivery] = []
+
+    def offer(self, delivery: Delivery) -> bool:
+        self.got.append(delivery)
+        return True
+
+    def changed(self) -> None: ...
+    def failed(self, failed: Failed) -> None: ...
+    def status(self, status: Status) -> None: ...
+    def drain(self) -> None: ...
+    def end(self) -> None: ...
 
 
 @contextmanager

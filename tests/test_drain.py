@@ -33,6 +33,10 @@ async def test_clients_are_told_and_it_exits_with_0(serve: Serve, number: signal
     assert await asyncio.to_thread(served.wait) == 0
     assert time.monotonic() - started < 60, "it waited although everybody had left"
     assert "engine stopped clean=True" in served.wait_log("engine stopped")
+    ends = [line for line in served.lines if "session end" in line]
+    assert len(ends) == 2
+    for one in (pen, other):
+        assert sum(f"{one.welcome.session} reason=drained" in line for line in ends) == 1
     assert not any("Traceback" in line for line in served.lines)
 
 
@@ -79,6 +83,7 @@ async def test_a_client_that_neither_reads_nor_leaves_does_not_hold_it(serve: Se
         served.wait_log("session start")
         served.signal(signal.SIGTERM)
         assert await asyncio.to_thread(served.wait, 15) == 0
+    assert "reason=drained" in served.wait_log("session end", 0)
 
 
 def test_what_takes_longer_than_the_drain_is_given_up(serve: Serve) -> None:
@@ -86,6 +91,7 @@ def test_what_takes_longer_than_the_drain_is_given_up(serve: Serve) -> None:
     with contextlib.suppress(httpx.RemoteProtocolError), picture_in_the_making(served):
         served.signal(signal.SIGTERM)
         assert served.wait(60) == 0
+    assert "reason=drained" in served.wait_log("session end", 0)
 
 
 def test_a_second_signal_ends_at_once(serve: Serve) -> None:

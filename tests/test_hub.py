@@ -7,10 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.base import Encoded
-from streaming.delivery import Delivery
 from streaming.errors import (
-    Busy,
     Draining,
     NotReady,
     UnknownModel,
@@ -18,7 +15,6 @@ from streaming.errors import (
     WrongSecret,
 )
 from streaming.hub import Hub
-from streaming.limits import Limits
 from streaming.messages import (
     Broken,
     Failed,
@@ -32,15 +28,13 @@ from streaming.messages import (
 )
 from streaming.observe import Observer
 from streaming.protocol import (
-    Accepted,
     Hello,
     Params,
-    PictureEdit,
     Status,
     Welcome,
 )
-from tests.house import Now, a_house, a_hub
-from tests.scripted import SPEC, ScriptedEngine, picture, until
+from tests.house import Eye, Now, a_house, a_hub
+from tests.scripted import SPEC, ScriptedEngine, until
 
 # --- sessions -----------------------------------------------------------------------------------
 
@@ -71,66 +65,6 @@ def test_who_comes_back_needs_the_secret() -> None:
             hub.resume(session.id, secret)
     with pytest.raises(UnknownSession):
         hub.resume("another", session.secret)
-
-
-def test_too_many_sessions_are_refused_and_those_nobody_claims_make_room() -> None:
-    hub, _, now = a_hub(Limits(max_sessions=2, unclaimed_seconds=10))
-    hub.open()
-    hub.open()
-    with pytest.raises(Busy):
-        hub.open()
-    now.seconds += 11
-    hub.open()
-    assert hub.session_count == 1
-
-
-async def test_a_session_outlives_its_connection_by_the_time_that_is_set() -> None:
-    async with a_house(Limits(keep_seconds=100, unclaimed_seconds=10)) as house:
-        now = Now()
-        house.hub.clock = now
-        wire, welcome = await house.enter()
-        house.hub.hosted(welcome.session)._clock = now
-        wire.say(Params(1, {"seed": 1}))
-        await wire.expect(Accepted)
-        now.seconds += 1000
-        house.hub.expire()
-        assert house.hub.session_count == 1  # somebody watches
-        wire.leave()
-        await house.over()
-        now.seconds += 99
-        house.hub.expire()
-        assert house.hub.session_count == 1
-        now.seconds += 2
-        house.hub.expire()
-        assert house.hub.session_count == 0
-        assert house.engine.forgotten == [welcome.session]
-        assert house.counts.ended == [("expired", 0)]
-
-
-async def test_the_expiry_runs_by_itself() -> None:
-    hub, _, now = a_hub(Limits(rest_seconds=0.001))
-    hub.open()
-    now.seconds += 10_000
-    task = asyncio.create_task(hub.run())
-    await until(lambda: hub.session_count == 0)
-    task.cancel()
-    await asyncio.wait([task])
-
-
-def test_histories_are_bounded_together_and_the_idle_are_cut_first() -> None:
-    hub, _, now = a_hub(Limits(all_history_bytes=20_000))
-    hosted = [hub.hosted(hub.open().id) for _ in range(3)]
-    for id in range(1, 20):
-        for one in hosted:
-            now.seconds += 1
-            one.edit(Params(id, {"seed": id}), "", now.seconds, None)
-    before = [one.session.history_bytes for one in hosted]
-    hub.trim()
-    after = [one.session.history_bytes for one in hosted]
-    assert sum(before) > 20_000 >= sum(after) > 18_000
-    assert after[2] == before[2]
-    assert (hosted[0].session.history.truncated, hosted[0].session.history.undo) == (True, 0)
-    assert not hosted[2].session.history.truncated
 
 
 def test_what_comes_for_a_session_that_ended_is_dropped() -> None:
@@ -251,51 +185,18 @@ async def test_a_drain_does_not_wait_for_ever() -> None:
 # --- deliveries ----------------------------------------------------------------------
 
 
-async def test_a_session_that_rests_keeps_bytes_and_no_pixels() -> None:
-    async with a_house(Limits(rest_seconds=0.0)) as house:
-        wire, welcome = await house.enter(Hello(1, pictures=False))
-        wire.say(PictureEdit(1, 0, 0, 0, False, picture((1, 2, 3))))
-        await wire.expect(Accepted)
-        hosted = house.hub.hosted(welcome.session)
-        house.engine.make(hosted.session.snapshot())
-        assert hosted.final is not None
-        assert not isinstance(hosted.final.output.payload, Encoded)
-        await until(lambda: house.hub.clock() > hosted.touched)
-        await house.hub.rest()
-        assert hosted.session.canvas is not None
-        assert hosted.session.canvas.resting
-        assert isinstance(hosted.final.output.payload, Encoded)
-        wire.say(PictureEdit(2, 0, 0, 0, True, picture((9, 9, 9), (4, 4))))
-        await wire.expect(Accepted)
-        assert (hosted.session.canvas.pixels[8, 8] == [1, 2, 3]).all()
-
-
 async def test_the_arrival_of_the_edit_behind_a_picture_is_known() -> None:
     hub, engine, now = a_hub()
     session = hub.open()
     hosted = hub.hosted(session.id)
-    got: list[Delivery] = []
-
-    class Eye:
-        watching, previews, room = True, True, True
-
-        def offer(self, delivery: Delivery) -> bool:
-            got.append(delivery)
-            return True
-
-        def changed(self) -> None: ...
-        def failed(self, failed: Failed) -> None: ...
-        def status(self, status: Status) -> None: ...
-        def drain(self) -> None: ...
-        def end(self) -> None: ...
-
-    hosted.attach(Eye())
+    eye = Eye()
+    hosted.attach(eye)
     for revision in range(1, 500):
         hosted.edit(Params(revision, {"seed": revision}), "", float(revision), None)
     engine.make(engine.requests[450])
     engine.make(engine.requests[498])
-    assert [d.received for d in got] == [451.0, 499.0]
-    assert got[0].arrived == now()
+    assert [d.received for d in eye.got] == [451.0, 499.0]
+    assert eye.got[0].arrived == now()
 
 
 async def test_an_outputs_message_may_hold_many_sessions() -> None:

@@ -8,8 +8,9 @@ Invariants:
 - `nbytes` never exceeds the limit; the oldest gestures go first, and `truncated` says so.
 - undo then redo gives back the same content; a new gesture forgets what could be redone.
 - A gesture of any number of edits costs as much as one: recording an edit of it looks at no pixel.
-- Recording never compresses for longer than about a millisecond: flat pixels are small at once,
-  others stay as they are, and count as much, until somebody packs them (`raw`, `packed`).
+- Recording compresses for about a millisecond at most: flat pixels are small at once, others stay
+  as they are, and count as much, until somebody packs them (`raw`, `packed`). Only what wouldn't
+  fit otherwise is packed on the spot: one gesture larger than the limit, and what an undo holds.
 
 It does not know: revisions, edit ids, clients (a gesture's `key` is opaque), picture formats.
 """
@@ -171,6 +172,8 @@ class History:
         self._weigh(gesture, after)
         if 2 * gesture.nbytes > self._limit:
             self._close(after)  # a whole canvas would push too much of the rest out
+        # Older ones that aren't packed yet are dropped as they are: what isn't flat shrinks little,
+        # and here everybody would wait for it, at every edit once the history is full.
         self._fit(gesture, self._limit)
 
     def settle(self, now: Content) -> None:

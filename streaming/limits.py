@@ -14,8 +14,8 @@ class Limits:
     """Bounds of the gateway. Sizes in bytes, times in seconds.
 
     `keep_seconds`: how long a session outlives its last connection; `unclaimed_seconds`: the same
-    for one that nobody ever connected to, and the most for one without an edit. `rest_seconds`: idle this long, a
-    session is compressed.
+    for one that nobody ever connected to, and the most for one without an edit. `rest_seconds`:
+    idle this long, a session is compressed.
     `history_bytes` of one session, `all_history_bytes` of all: those idle longest are cut first.
     `bad_messages`: malformed ones in a row before the connection is closed. `reply_queue`: control
     messages that may wait for a client that doesn't read. `status_seconds`, `state_seconds`: the

@@ -158,18 +158,18 @@ def save_weights(
     nn.Module.half(vae)
     nn.Module.half(painter)
     vae.save_pretrained(folder / "vae")
-    _forget(folder / "vae" / "config.json", "block_out_channels")
     painter.unet.save_pretrained(folder / "unet")
     painter.text.save_pretrained(folder / "text_encoder")
+    _forget(folder / "vae" / "config.json", "block_out_channels", "_name_or_path")
+    _forget(folder / "unet" / "config.json", "_name_or_path")
     tokenizer.save_pretrained(str(folder / "tokenizer"))
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000).save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
 
 
-def _forget(config: Path, key: str) -> None:
-    """Drop a key that the class writes itself and then complains about."""
-    values = json.loads(config.read_text())
-    values.pop(key, None)
+def _forget(config: Path, *keys: str) -> None:
+    """Drop keys that the class writes itself: it complains about the one, the other is a path."""
+    values = {k: v for k, v in json.loads(config.read_text()).items() if k not in keys}
     config.write_text(json.dumps(values, indent=2) + "\n")
 
 

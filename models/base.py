@@ -43,6 +43,13 @@ class ModelError(Exception):
     fatal: ClassVar[bool] = False
 
 
+class CannotLoad(ModelError):
+    """What the operator asked for isn't there: weights, a device, an option of the model."""
+
+    code = "cannot_load"
+    fatal = True
+
+
 class InvalidParameter(ModelError):
     """A parameter or input that the model's spec doesn't allow: the client's fault."""
 

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers.utils.logging import disable_progress_bar
 
-from models.base import Progress
+from models.base import CannotLoad, Progress
 from models.sigmas import Schedule, schedule_of
 
 TIMED_CALLS = 3
@@ -110,6 +111,7 @@ def _packed(values: Tensor) -> Tensor:
 
 def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Checkpoint:
     """Open a diffusers folder or hub id, component by component, in fp32."""
+    disable_progress_bar()  # it would write into the server's log, whose lines are parsed
     index = _index(folder)
     parts: dict[str, Any] = {}
     for count, name in enumerate(("tokenizer", "text_encoder", "unet", "vae", "scheduler")):
@@ -130,9 +132,7 @@ def _index(folder: str) -> dict[str, Any]:
     path = Path(folder) / "model_index.json"
     if not path.exists():
         if path.parent.is_absolute() or path.parent.exists():  # a hub's ids are neither
-            raise FileNotFoundError(
-                f"{folder} holds no weights: there is no model_index.json in it"
-            )
+            raise CannotLoad(f"{folder} holds no weights: there is no model_index.json in it")
         from huggingface_hub import hf_hub_download  # only ids of a hub need it
 
         path = Path(hf_hub_download(folder, "model_index.json"))
@@ -155,7 +155,10 @@ def _in_fp32(library: str) -> dict[str, Any]:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The named device, or with `auto` the best that this machine has."""
+    """The named device, or with `auto` the best that this machine has; raises `CannotLoad`."""
+    missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
+    if missing.get(wanted.partition(":")[0]):
+        raise CannotLoad(f"--device {wanted}: torch finds none here; auto takes what there is")
     if wanted != "auto":
         return torch.device(wanted)
     if torch.cuda.is_available():

@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,6 +36,7 @@ from server.registry import builders
 from server.security import Gate, GateMiddleware
 from server.settings import Settings
 from server.static import Page, page_routes
+from server.version import own_version
 from server.websocket import SessionSocket
 from streaming.clock import monotonic
 from streaming.engine import Engine, EngineThread
@@ -125,14 +125,6 @@ def limits_of(settings: Settings) -> Limits:
         hello_seconds=settings.hello_seconds,
         send_seconds=settings.send_seconds,
     )
-
-
-def own_version() -> str:
-    """The installed version, or that of a checkout."""
-    try:
-        return version("riverrun")
-    except PackageNotFoundError:
-        return "0.0.0"
 
 
 def _counted(metrics: Metrics) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -28,6 +28,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+class _Version(argparse.Action):
+    """Prints the release; looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from server.version import own_version
+
+        parser.exit(0, f"riverrun {own_version()}\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line; `command` is the chosen command's name."""
     parser = _Parser(
@@ -35,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="A self-hosted real-time generation server: pictures that repaint as you draw.",
         epilog="`riverrun serve --help` tells all settings.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser(
         "serve",
@@ -71,6 +81,10 @@ def _models() -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from server.run import serve
-
+    try:
+        from server.run import serve
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"serving needs {error.name}, which isn't installed: pip install 'riverrun[server]'"
+        ) from None
     return serve(settings)

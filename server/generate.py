@@ -34,7 +34,6 @@ from streaming.errors import (
     BadEdit,
     BadPicture,
     JobFailed,
-    NotReady,
     RiverrunError,
     UnknownModel,
     WrongSize,
@@ -50,7 +49,8 @@ STAGES = ("queue", "begin", "step", "decode", "wait", "encode")
 
 class GenerateRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What to make. Everything may be left out but the prompt or the canvas; what the model has no
-    such parameter for is refused. `canvas` is a data: URI of a PNG, JPEG or WebP picture."""
+    such parameter for is refused. `canvas` is a data: URI of a PNG, JPEG or WebP picture; `params`
+    holds what else the model takes, by name."""
 
     prompt: str | None = None
     negative_prompt: str | None = None
@@ -58,6 +58,7 @@ class GenerateRequest(Struct, frozen=True, forbid_unknown_fields=True):
     seed: int | None = None
     steps: int | None = None
     strength: float | None = None
+    params: dict[str, ParamValue] = msgspec.field(default_factory=dict)
     width: int | None = None
     height: int | None = None
     format: Format = "png"
@@ -101,7 +102,7 @@ class Generate:
     async def handle(self, request: Request) -> Any:
         self._house.gate.check_token(bearer(request.headers))
         body: GenerateRequest = parse_body(await read_body(request, self._house), GenerateRequest)
-        wish = read_wish(body, self._house.hub.known_specs)
+        wish = read_wish(body, self._house.hub.served())
         return Answer(wish, lambda: self._frames(wish), self._house.metrics.refused)
 
     def _frames(self, wish: Wish) -> Frames:
@@ -121,7 +122,8 @@ def read_wish(body: GenerateRequest, specs: tuple[ModelSpec, ...]) -> Wish:
     if body.prompt is None and body.canvas is None:
         raise BadEdit("give a prompt, a canvas, or both")
     given = {name: getattr(body, name) for name in PARAMETERS}
-    wanted = {name: value for name, value in given.items() if value is not None}
+    named = {name: value for name, value in given.items() if value is not None}
+    wanted: dict[str, ParamValue] = {**body.params, **named}
     wanted |= _size(body, spec)
     params = spec.check(wanted)
     canvas = _canvas(body.canvas) if body.canvas is not None else None
@@ -137,8 +139,6 @@ def read_wish(body: GenerateRequest, specs: tuple[ModelSpec, ...]) -> Wish:
 
 
 def _find(name: str | None, specs: tuple[ModelSpec, ...]) -> ModelSpec:
-    if not specs:
-        raise NotReady("the models aren't loaded yet")
     for spec in specs:
         if name in (None, spec.name):
             return spec

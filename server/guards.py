@@ -68,7 +68,7 @@ def drop(transport: asyncio.Transport) -> None:
     peer that doesn't read them."""
     sock = transport.get_extra_info("socket")
     if sock is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it may be closed already
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
@@ -173,7 +173,7 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         kind = message["type"]
         if kind == "websocket.accept":
             self._opening.stop()
-        elif kind == "websocket.close":
+        elif kind == "websocket.close" and not self.disconnected:
             self._closing.start()
         elif kind == "websocket.send":
             await self.writable.wait()

@@ -23,7 +23,7 @@ from server.security import Gate, bearer
 from server.settings import Settings
 from streaming import readiness
 from streaming.describe import model_info
-from streaming.errors import BadEdit, BadMessage, NotReady, TooSlow, WrongSecret
+from streaming.errors import BadEdit, BadMessage, TooSlow, WrongSecret
 from streaming.hub import Hub
 from streaming.protocol import PATH, ModelInfo
 
@@ -108,9 +108,7 @@ class Routes:
     async def models(self, request: Request) -> Response:
         """All that a client may know of each model."""
         self.authorize(request)
-        specs = self._house.hub.known_specs
-        if not specs:
-            raise NotReady("the models aren't loaded yet")
+        specs = self._house.hub.served()
         return answer(Models(specs[0].name, tuple(map(model_info, specs))))
 
     async def open_session(self, request: Request) -> Response:

@@ -18,7 +18,8 @@ from server.problems import Problem
 
 _BODIES = (Alive, Readiness, Models, OpenRequest, Opened, GenerateRequest, PictureEvent, Problem)
 _PICTURES = ("image/png", "image/jpeg", "image/webp")
-_COMMON = {"401": "No token, or a wrong one.", "403": "A foreign Host or Origin."}
+_FOREIGN = {"403": "A foreign Host or Origin."}
+_COMMON = {"401": "No token, or a wrong one.", **_FOREIGN}
 
 
 def document(version: str) -> dict[str, Any]:
@@ -45,8 +46,9 @@ def document(version: str) -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     not_ready = {"503": _told("Not ready, draining or full; try again after Retry-After.")}
     return {
-        "/healthz": {"get": _get("Is the process alive?", {"200": _json("Alive", "It is.")})},
-        "/readyz": {"get": _get("Are requests being served?", {
+        "/healthz": {"get": _open_to_all("Is the process alive?", {
+            "200": _json("Alive", "It is.")})},
+        "/readyz": {"get": _open_to_all("Are requests being served?", {
             "200": _json("Readiness", "They are."),
             "503": _json("Readiness", "Not now; `state` says why and `fraction` how far it is."),
         })},
@@ -54,7 +56,7 @@ def _paths() -> dict[str, Any]:
             "200": {"description": "Prometheus' text format.",
                     "content": {"text/plain": {"schema": {"type": "string"}}}},
         })},
-        "/openapi.json": {"get": _get("This document.", {
+        "/openapi.json": {"get": _open_to_all("This document.", {
             "200": {"description": "OpenAPI 3.1.",
                     "content": {"application/json": {"schema": {"type": "object"}}}},
         })},
@@ -76,8 +78,13 @@ def _get(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
     return {"summary": summary, "responses": _answers(responses)}
 
 
-def _answers(responses: dict[str, Any]) -> dict[str, Any]:
-    return {**responses, **{status: _told(text) for status, text in _COMMON.items()}}
+def _open_to_all(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
+    """A GET that asks for no token."""
+    return {"summary": summary, "security": [], "responses": _answers(responses, _FOREIGN)}
+
+
+def _answers(responses: dict[str, Any], common: dict[str, str] = _COMMON) -> dict[str, Any]:
+    return {**responses, **{status: _told(text) for status, text in common.items()}}
 
 
 def _open() -> dict[str, Any]:

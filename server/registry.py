@@ -80,9 +80,14 @@ def _builder(entry: Entry, settings: Settings) -> Callable[[], Model]:
     options = settings.options_of(entry.name)
 
     def build() -> Model:
+        from models.base import CannotLoad
+
         _limit_threads(settings.threads)
         factory = _load(entry.factory)
-        return factory(device=settings.device, dtype=settings.dtype, **options)
+        try:
+            return factory(device=settings.device, dtype=settings.dtype, **options)
+        except (TypeError, ValueError) as error:  # an option that it hasn't, or a wrong value
+            raise CannotLoad(f"{entry.name}: {error}") from error
 
     return build
 

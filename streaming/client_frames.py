@@ -19,6 +19,12 @@ from streaming.protocol import PictureFrame
 class Frame(PictureFrame, frozen=True):
     """A picture as it came: see `streaming.protocol.PictureFrame` for its fields."""
 
+    def __repr__(self) -> str:
+        """Without the picture's bytes, which would be all that one sees."""
+        what = "final" if self.final else f"step {self.step} of {self.steps}"
+        size = f"{self.width}×{self.height}, {len(self.data)} bytes"
+        return f"<Frame revision {self.revision}, {what}, {self.format} {size}>"
+
     def image(self) -> Image.Image:
         """The decoded picture."""
         return Image.open(io.BytesIO(self.data))

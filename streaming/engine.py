@@ -18,7 +18,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from models.base import Model, ModelError, Payload, Request, State
+from models.base import CannotLoad, Model, ModelError, Payload, Request, State
 from streaming.attempt import Attempts, Failure
 from streaming.clock import Clock, monotonic
 from streaming.loading import Builder, Halted, Loading
@@ -89,6 +89,9 @@ class Engine:
         except Halted:
             pass
         except _Lost as error:
+            ending = Broken(str(error))
+        except CannotLoad as error:  # the operator's to change: a traceback says nothing more
+            log.error("%s", error)
             ending = Broken(str(error))
         except Exception as error:
             log.exception("the engine broke")

@@ -127,6 +127,13 @@ class NotReady(Busy):
     code = "not_ready"
 
 
+class ModelFailed(NotReady):
+    """No model serves, and none will until somebody has acted."""
+
+    retryable = False
+    remedy = "The server's log and /readyz say why; its operator must act."
+
+
 class Draining(Busy):
     """The server is going away; another one, or this one restarted, will take the session."""
 

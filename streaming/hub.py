@@ -22,7 +22,15 @@ from contextlib import contextmanager, suppress
 from models.base import ModelSpec, Value
 from streaming.clock import Clock, monotonic
 from streaming.codecs import Encoder
-from streaming.errors import Busy, Draining, NotReady, UnknownModel, UnknownSession, WrongSecret
+from streaming.errors import (
+    Busy,
+    Draining,
+    ModelFailed,
+    NotReady,
+    UnknownModel,
+    UnknownSession,
+    WrongSecret,
+)
 from streaming.hosting import Hosted, Post, Viewer
 from streaming.limits import Limits
 from streaming.memory import give_back
@@ -83,7 +91,14 @@ class Hub:
         """The models, as soon as they are known; raises `NotReady` where they never will be."""
         await self._loaded.wait()
         if not self._specs:
-            raise NotReady(f"no model could be loaded: {self._readiness.message}")
+            raise ModelFailed(f"no model could be loaded: {self._readiness.message}")
+        return self._specs
+
+    def served(self) -> tuple[ModelSpec, ...]:
+        """The models, as `known_specs`; raises `NotReady` where they aren't known."""
+        if not self._specs:
+            self._admit()
+            raise NotReady("the models aren't loaded yet")
         return self._specs
 
     @property
@@ -309,15 +324,14 @@ class Hub:
         if state == "draining":
             raise Draining("the server is going away")
         if state == "failed":
-            raise NotReady(f"the model failed: {self._readiness.message}")
+            raise ModelFailed(f"the model failed: {self._readiness.message}")
 
     def _spec(self, model: str | None) -> ModelSpec:
-        if not self._specs:
-            raise NotReady("the models aren't loaded yet")
-        for spec in self._specs:
+        specs = self.served()
+        for spec in specs:
             if model in (None, spec.name):
                 return spec
-        names = ", ".join(spec.name for spec in self._specs)
+        names = ", ".join(spec.name for spec in specs)
         raise UnknownModel(f"this server serves {names}, not {model!r}")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from models.base import Value
 from streaming.codecs import check_picture, decode_picture
 from streaming.delivery import Delivery
-from streaming.errors import JobFailed, NotReady, RiverrunError, UnknownSession
+from streaming.errors import JobFailed, ModelFailed, NotReady, RiverrunError, UnknownSession
 from streaming.hosting import Hosted
 from streaming.messages import Failed
 from streaming.outbox import Latest
@@ -57,7 +57,7 @@ class _Gatherer:
 
     def status(self, status: Status) -> None:
         if status.state == "failed":
-            self._fail(NotReady(f"the model failed: {status.message}"))
+            self._fail(ModelFailed(f"the model failed: {status.message}"))
 
     def drain(self) -> None:
         """One picture may still be finished."""

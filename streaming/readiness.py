@@ -31,9 +31,9 @@ class Readiness:
         if isinstance(message, Warming):
             return Readiness("warming", message.stage, message.fraction, message.seconds_left)
         if isinstance(message, Ready):
-            return Readiness("ready", fraction=1.0)
+            return Readiness("ready", stage="", fraction=1.0)
         if isinstance(message, Broken):
-            return Readiness("failed", message=message.reason)
+            return Readiness("failed", self.stage, self.fraction, message=message.reason)
         if isinstance(message, Stopped):
             return Readiness("failed", message="the engine has stopped")
         return self

@@ -56,6 +56,15 @@ def test_a_connection_without_a_request_is_closed(impatient: Served, start: byte
         assert read_to_end(raw) == b""
 
 
+async def test_who_leaves_first_leaves_no_error_in_the_log(impatient: Served) -> None:
+    for _ in range(3):
+        async with Pen(impatient.socket_url) as pen:
+            await pen.hello()
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=SECONDS) as raw:
+        assert read_to_end(raw) == b""  # after the same deadline as those who left before
+    assert not [line for line in impatient.lines if " error " in line]
+
+
 def test_a_head_without_end_is_refused(server: Served) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\nX-Long: ")

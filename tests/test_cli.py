@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -85,6 +86,47 @@ def test_it_works_from_any_directory(tmp_path: Path) -> None:
         assert "<html" in httpx.get(address, timeout=SECONDS).text
         server.terminate()
     assert server.returncode == 0
+
+
+def test_the_client_alone_says_what_serving_needs() -> None:
+    code = (
+        "import sys, server.cli\n"
+        "sys.modules['uvicorn'] = None\n"
+        "sys.exit(server.cli.main(['serve', '--model', 'fake', '--port', '0']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environ(), timeout=SECONDS,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "riverrun: serving needs uvicorn, which isn't installed: pip install 'riverrun[server]'"
+    ]
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"riverrun {version('riverrun')}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("foo=1", "fake: no such option: foo"),
+        ("width=100", "multiples of 16"),
+    ],
+)
+def test_a_model_that_cannot_load_says_why_in_one_line(given: str, told: str) -> None:
+    with serving("--model-option", given, ready=False) as served:
+        served.wait_log("engine broken")
+        body = served.get("/readyz").json()
+        answer = served.post("/v1/generate", json={"prompt": "a"})
+    assert told in body["message"]
+    assert (answer.status_code, answer.json()["retryable"]) == (503, False)
+    assert told in answer.json()["message"]
+    assert not [line for line in served.lines if "Traceback" in line]
 
 
 def test_help_needs_the_standard_library_only() -> None:

@@ -19,6 +19,14 @@ def frame(sequence: int, revision: int, step: int = 1, job: int = 1) -> PictureF
     )  # fmt: skip
 
 
+def test_a_frame_shows_itself_without_its_bytes() -> None:
+    slot, _ = a_slot()
+    slot.put(frame(1, 7))
+    assert slot._slot is not None
+    assert repr(slot._slot).startswith("<Frame revision 7, step 1 of 4, png 8×8, ")
+    assert len(repr(slot._slot)) < 80
+
+
 def a_slot() -> tuple[Frames, list[int]]:
     frames, acked = Frames(), list[int]()
     frames.renew(acked.append, fresh=True)

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.base import ModelSpec, Parameter, Track
+from models.base import InvalidParameter, ModelSpec, Parameter, Track
 from server.generate import Answer, GenerateRequest, Wish, read_wish
-from streaming.errors import JobFailed, NotReady, UnknownModel, WrongSize
+from streaming.errors import JobFailed, UnknownModel, WrongSize
 from streaming.protocol import PictureFrame, StageTimes
 from tests.pen import picture
 from tests.serving import SECONDS, Served, serving
@@ -268,9 +268,11 @@ async def test_a_failure_after_the_first_preview_is_an_event() -> None:
 
 
 def test_typed_refusals_without_a_server() -> None:
-    with pytest.raises(NotReady):
-        read_wish(GenerateRequest(prompt="a"), ())
     with pytest.raises(UnknownModel, match="other"):
         read_wish(GenerateRequest(prompt="a", model="other"), (SIZED,))
+    wish = read_wish(GenerateRequest(prompt="a", params={"width": 128}), (SIZED,))
+    assert wish.params == {"prompt": "a", "width": 128}
+    with pytest.raises(InvalidParameter, match="glow"):
+        read_wish(GenerateRequest(prompt="a", params={"glow": True}), (SIZED,))
     with pytest.raises(WrongSize, match="height: 256, but sized makes 512×512"):
         read_wish(GenerateRequest(prompt="a", height=256), (SIZED,))

@@ -9,6 +9,7 @@ import pytest
 
 from streaming.errors import (
     Draining,
+    ModelFailed,
     NotReady,
     UnknownModel,
     UnknownSession,
@@ -140,8 +141,11 @@ async def test_specs_of_an_engine_that_broke_are_never_known() -> None:
     waiting = asyncio.create_task(hub.specs())
     await asyncio.sleep(0)
     engine.say(Broken("no weights"))
-    with pytest.raises(NotReady, match="no weights"):
+    with pytest.raises(ModelFailed, match="no weights"):
         await waiting
+    with pytest.raises(ModelFailed, match="no weights"):
+        hub.served()
+    assert not ModelFailed.retryable
 
 
 async def test_progress_is_told_often_but_not_always() -> None:

@@ -23,6 +23,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from models.base import (
     BadOutput,
+    CannotLoad,
     InputSpec,
     InvalidParameter,
     Model,
@@ -343,5 +344,5 @@ def test_tiny_autoencoder_in_a_turbo_folder(turbo_folder: Path, tmp_path: Path) 
 
 
 def test_a_folder_without_weights_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no weights"):
+    with pytest.raises(CannotLoad, match="holds no weights"):
         opened(tmp_path)

@@ -23,6 +23,7 @@ from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
 from models.base import CannotLoad, Progress
+from models.fused import fusable, fuse
 from models.sigmas import Schedule, schedule_of
 
 TIMED_CALLS = 3
@@ -120,6 +121,8 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
         parts[name] = _open_part(folder, name, library, kind)
     for name in ("text_encoder", "unet", "vae"):
         parts[name].eval().requires_grad_(False)
+    if fusable(parts["vae"], device):
+        fuse(parts["vae"])
     schedule = schedule_of(parts["scheduler"])
     checkpoint = Checkpoint(
         parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"], schedule, device

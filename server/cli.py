@@ -34,7 +34,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from server.version import own_version
 
-        parser.exit(0, f"riverrun {own_version()}\n")
+        print(f"riverrun {own_version()}")
+        sys.exit(0)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -161,7 +161,7 @@ async def test_a_model_that_does_not_load_is_told_and_the_process_stays() -> Non
             status = await pen.wait_for(Status)
             assert (status.state, status.message) == ("failed", told["message"])
             assert (await pen.closed())[0] == 1013
-        assert sum("Traceback" in line for line in served.lines) == 1
+        assert not any("Traceback" in line for line in served.lines)
 
 
 def test_alive_within_a_second_of_the_start() -> None:

@@ -199,7 +199,7 @@ def test_the_layout_holds_on_a_phone(open_page: Open) -> None:
 
 def test_who_wants_no_motion_gets_none(open_page: Open) -> None:
     draw = open_page(reduced_motion="reduce")
-    draw.wait("() => document.getElementById('prompt').value !== ''")
+    draw.page.locator("#marks mark").first.wait_for()
     first = draw.look()
     draw.frames(30)
     assert np.array_equal(draw.look(), first)

@@ -2,7 +2,6 @@
 
 import type { App } from './app';
 import { Capsule } from './capsule';
-import { byId } from './dom';
 import { drop } from './drop';
 import { help } from './help';
 import { keys } from './keys';
@@ -27,7 +26,6 @@ export class Controls {
     palette(store, studio);
     prompt(store, studio);
     settings(store, studio, (name) => connection.useModel(name));
-    byId('prompt').addEventListener('focus', () => studio.touch(true));
     new Capsule({
       store, connection, latency, painter,
       useToken: (token) => app.useToken(token), fewerSteps: () => this.fewerSteps(),

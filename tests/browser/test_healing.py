@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, WebSocketRoute
 
 from tests.browser.conftest import Open
 from tests.browser.driver import around, difference, new_tab
@@ -62,6 +62,33 @@ def test_a_reload_after_the_server_forgot_keeps_the_drawing(open_page: Open, ser
     draw.page.reload()
     draw.wait("() => window.riverrun && riverrun.stats().state === 'live'")
     draw.settle()
+    assert np.array_equal(draw.look("paper"), paper)
+
+
+def test_a_reload_without_room_on_the_server_shows_the_drawing(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    draw.page.get_by_test_id("prompt").fill("night, winter")
+    draw.settle()
+    paper, materials = draw.look("paper"), draw.page.locator(".swatch").all_inner_texts()
+    full = True
+
+    def answer(socket: WebSocketRoute) -> None:
+        if full:
+            socket.close(code=1013)
+        else:
+            socket.connect_to_server()
+
+    draw.page.route_web_socket("**/v1/session", answer)
+    draw.page.reload()
+    draw.wait("() => window.riverrun && riverrun.stats().state === 'busy'")
+    assert draw.page.locator("#paper").is_visible()
+    assert np.array_equal(draw.look("paper"), paper)
+    assert draw.page.locator(".swatch").all_inner_texts() == materials
+    assert draw.page.get_by_test_id("prompt").input_value() == "night, winter"
+    full = False
+    draw.settle()
+    assert not draw.page.locator("#paper").is_visible()
     assert np.array_equal(draw.look("paper"), paper)
 
 

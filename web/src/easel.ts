@@ -41,7 +41,7 @@ export class Easel {
     this.canvas.addEventListener('focus', () => this.onFocus());
     this.canvas.addEventListener('blur', () => (this.ring.hidden = true));
     new ResizeObserver(() => this.ink.fit(this.surface)).observe(this.frame);
-    store.watch(['view', 'peek'], () => this.arrange());
+    store.watch(['view', 'peek', 'bare'], () => this.arrange());
     store.watch(['size', 'tool'], () => this.placeRing());
     store.watch(['awaiting', 'progress'], () => this.coming());
   }
@@ -84,11 +84,12 @@ export class Easel {
   }
 
   private arrange(): void {
-    const { view, peek } = this.store.state;
+    const { view } = this.store.state;
+    const paper = this.store.state.peek || this.store.state.bare;
     const stage = byId('stage');
     stage.dataset['view'] = view;
-    stage.dataset['peek'] = String(peek);
-    this.ink.shown = view === 'over' && !peek;
+    stage.dataset['peek'] = String(paper);
+    this.ink.shown = view === 'over' && !paper;
     this.ink.fit(this.surface);
     this.ink.refresh();
   }

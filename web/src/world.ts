@@ -3,7 +3,7 @@
  * The session's secret is kept for this tab alone, and gone with it.
  */
 
-import type { Params } from './protocol';
+import type { ModelInfo, Params } from './protocol';
 
 export interface SocketLike {
   binaryType: string;
@@ -41,6 +41,8 @@ const DRAWING = 'riverrun.drawing';
 const TOKEN = 'riverrun.token';
 
 export interface Drawing {
+  /** What it was drawn for: its colours and words, until the server says what it serves now. */
+  model: ModelInfo;
   params: Params;
   /** A PNG as a data URL. */
   canvas: string;

@@ -66,6 +66,7 @@ export class Connection {
   private pulseTimer = 0;
   private nextWait: number | null = null;
   private refused: ErrorMessage | null = null;
+  private warming = false;
   /** Why the model failed, where the server said so on this line. */
   private broken: string | null = null;
   private readonly name: string;
@@ -83,6 +84,11 @@ export class Connection {
 
   get isLive(): boolean {
     return this.live;
+  }
+
+  /** Did the server last say on this line that its model is being made ready? */
+  get isWarming(): boolean {
+    return this.warming;
   }
 
   get waiting(): number {
@@ -177,6 +183,7 @@ export class Connection {
     this.socket = socket;
     this.refused = null;
     this.broken = null;
+    this.warming = false;
     this.nextWait = null;
     this.asked = this.world.now();
     socket.binaryType = 'arraybuffer';
@@ -228,7 +235,10 @@ export class Connection {
         this.listener.accepted(message.id, message.revision);
         break;
       case 'error': this.onError(message); break;
-      case 'status': this.broken = message.state === 'failed' ? (message.message ?? '') : null; break;
+      case 'status':
+        this.warming = message.state === 'warming';
+        this.broken = message.state === 'failed' ? (message.message ?? '') : null;
+        break;
       case 'draining':
         this.remember({ url: this.credentials?.url ?? this.ownUrl(), ...only(message) });
         this.nextWait = Math.max(100, message.retry_seconds * 1000);

@@ -159,12 +159,14 @@ export class Connection {
     if (this.credentials === null) {
       const made = await this.world.createSession(this.world.base, this.model, this.token);
       if (turn !== this.opening || this.closed) return;
-      if (made === 0) return this.lost('The server doesn’t answer.');
-      if (made === 401) return this.fail('unauthorized', 'This server asks for a token.');
-      if (typeof made !== 'number') {
+      if ('session' in made) {
         this.credentials = made;
         this.world.remember(made);
         url = made.url;
+      } else if (made.status === 0) {
+        return this.lost('The server doesn’t answer.');
+      } else if (made.status === 401) {
+        return this.unauthorized(made.message);
       } // any other status: the socket's own hello tells why, or how far the warm-up is
     }
     this.dial(url);
@@ -286,7 +288,7 @@ export class Connection {
     if (this.closed) return;
     const why = this.refused?.code ?? '';
     if (why === 'unauthorized' || code === 4401) {
-      return this.fail('unauthorized', 'This server asks for a token.');
+      return this.unauthorized(this.refused?.message ?? '');
     }
     if (why === 'unknown_session' || why === 'wrong_secret' || code === 4403 || code === 4404) {
       if (this.credentials === null) return this.fail('failed', this.refused?.message ?? 'Refused.');
@@ -309,6 +311,10 @@ export class Connection {
     // A session whose own server is gone for long may be found again through the page's server.
     if (this.attempt === 4 && this.credentials !== null) this.credentials.url = this.ownUrl();
     this.scheduleRetry('lost', message, this.backoff());
+  }
+
+  private unauthorized(message: string): void {
+    this.fail('unauthorized', message || 'This server asks for a token.');
   }
 
   private fail(trouble: Trouble, message: string): void {

@@ -47,6 +47,20 @@ describe('opening', () => {
     expect(world.last.messages[0]).toMatchObject({ token: 't' });
   });
 
+  it('passes on what the server says of a token, asked for by HTTP or on the line', async () => {
+    world.answers = [{ status: 401, message: 'the token is wrong' }];
+    connection.start();
+    await settle();
+    expect(heard.words).toBe('the token is wrong');
+    connection.useToken('t');
+    await settle();
+    world.last.open();
+    world.last.receive({ type: 'error', code: 'unauthorized', message: 'the token is out of date' });
+    world.last.lose(4401);
+    expect(heard.downs.at(-1)).toEqual(['unauthorized', null]);
+    expect(heard.words).toBe('the token is out of date');
+  });
+
   it('comes back with what the tab remembers, without asking for another session', async () => {
     connection = new Connection(world, heard, CREDENTIALS, { pictures: true, previews: true });
     await alive(connection, world, { resumed: true, revision: 4 });

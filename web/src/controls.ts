@@ -3,6 +3,7 @@
 import type { App } from './app';
 import { Capsule } from './capsule';
 import { drop } from './drop';
+import { BRUSH_KEYS } from './easel';
 import { help } from './help';
 import { keys } from './keys';
 import { palette } from './palette';
@@ -19,7 +20,7 @@ export class Controls {
     const opener = drop(store, studio, app.say);
     const actions: Actions = { save: () => this.save(), open: opener.open, help: () => showHelp() };
     const { table, hold } = keys(store, studio, actions);
-    const showHelp = help(table, hold);
+    const showHelp = help([...table, hold, ...BRUSH_KEYS]);
     shortcuts(table, hold);
     releaseFocus();
     panel(store, studio, actions);

@@ -7,6 +7,7 @@
 
 import type { Surface } from './canvas';
 import { byId } from './dom';
+import type { HelpLine } from './help';
 import type { Ink } from './ink';
 import { Pen, type Point } from './stroke';
 import type { Store } from './store';
@@ -14,6 +15,13 @@ import type { Studio } from './studio';
 
 const AMBIENT_MS = 1000;
 const AMBIENT_SHARE = { dark: 0.3, light: 0.2 };
+
+/** What `onKey` obeys, for the list. */
+export const BRUSH_KEYS: readonly HelpLine[] = [
+  { label: '← ↑ → ↓', what: 'Move the brush, once Tab has reached the drawing' },
+  { label: 'Enter', what: 'Paint a dab there' },
+  { label: 'Shift ← ↑ → ↓', what: 'Paint a line' },
+];
 
 export class Easel {
   readonly pen: Pen;

@@ -218,7 +218,7 @@ def test_help_lists_every_key_for_who_has_no_touch(open_page: Open) -> None:
     draw.page.locator("body").press("?")
     assert not draw.page.locator(".touches").is_visible()
     listed = draw.page.locator("dialog kbd").all_inner_texts()
-    assert {*"BEGIRVOS[]10-=?/", "Enter", "Delete", "Space", "Shift", "←", "→"} <= set(listed)
+    assert {*"BEGIRVOS[]10-=?/", "Enter", "Delete", "Space", "Shift", "Arrows"} <= set(listed)
 
 
 def test_choosing_a_material_moves_none_of_them(chromium: Browser) -> None:

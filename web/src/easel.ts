@@ -18,9 +18,9 @@ const AMBIENT_SHARE = { dark: 0.3, light: 0.2 };
 
 /** What `onKey` obeys, for the list. */
 export const BRUSH_KEYS: readonly HelpLine[] = [
-  { label: '← ↑ → ↓', what: 'Move the brush, once Tab has reached the drawing' },
+  { label: 'Arrows', what: 'Move the brush, with the drawing in focus' },
   { label: 'Enter', what: 'Paint a dab there' },
-  { label: 'Shift ← ↑ → ↓', what: 'Paint a line' },
+  { label: 'Shift Arrows', what: 'Paint a line' },
 ];
 
 export class Easel {

@@ -144,6 +144,13 @@ def test_a_token_is_asked_for_and_kept(chromium: Browser, serve: Serve) -> None:
     context.close()
 
 
+def test_a_page_from_this_machine_needs_no_public_address(open_page: Open, serve: Serve) -> None:
+    served = serve("--public-url", "https://draw.invalid")
+    draw = open_page(served.address)
+    draw.begin()
+    draw.quiet()
+
+
 def test_a_goodbye_of_the_server_has_its_own_words(open_page: Open, serve: Serve) -> None:
     served = serve()
     draw = open_page(served.address)

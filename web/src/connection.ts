@@ -1,7 +1,8 @@
 /**
  * One connection to one session, that heals by itself.
  *
- * Role: opens a session (HTTP first, for the address that the session lives at), says hello, keeps
+ * Role: opens a session (HTTP first, for its credentials), connects to the page's own server and, if
+ * that doesn't know the session, to the address that came with it; says hello, keeps
  * edits until they are accepted, comes back after a loss with backoff and jitter, obeys `draining`
  * and `moved`, and knows the server's clock. Invariants: edit ids rise in the order of sending; an
  * edit leaves the list of unaccepted ones only by an answer, or because its session is gone.
@@ -64,6 +65,8 @@ export class Connection {
   private unaccepted: Unaccepted[] = [];
   private retryTimer = 0;
   private pulseTimer = 0;
+  /** Where the server said that the new session lives, as long as that wasn't tried. */
+  private told: string | null = null;
   private nextWait: number | null = null;
   private refused: ErrorMessage | null = null;
   private warming = false;
@@ -155,14 +158,14 @@ export class Connection {
   private async open(): Promise<void> {
     this.world.cancel(this.retryTimer);
     const turn = ++this.opening;
-    let url = this.credentials?.url ?? this.ownUrl();
+    const url = this.credentials?.url ?? this.ownUrl();
     if (this.credentials === null) {
       const made = await this.world.createSession(this.world.base, this.model, this.token);
       if (turn !== this.opening || this.closed) return;
       if ('session' in made) {
-        this.credentials = made;
-        this.world.remember(made);
-        url = made.url;
+        // What reached the page reaches its socket; a public name may not, from where the page is.
+        this.told = made.url === url ? null : made.url;
+        this.remember({ ...made, url });
       } else if (made.status === 0) {
         return this.lost('The server doesn’t answer.');
       } else if (made.status === 401) {
@@ -253,6 +256,7 @@ export class Connection {
 
   private onWelcome(message: Welcome): void {
     this.live = true;
+    this.told = null;
     this.attempt = 0;
     const url = this.credentials?.url ?? this.ownUrl();
     this.remember({ url, session: message.session, secret: message.secret });
@@ -292,6 +296,11 @@ export class Connection {
     }
     if (why === 'unknown_session' || why === 'wrong_secret' || code === 4403 || code === 4404) {
       if (this.credentials === null) return this.fail('failed', this.refused?.message ?? 'Refused.');
+      if (this.told !== null) {
+        this.remember({ ...this.credentials, url: this.told });
+        this.told = null;
+        return this.scheduleRetry('lost', 'The session lives on another server.', 0);
+      }
       this.forget();
       return this.scheduleRetry('lost', 'The server started anew.', 0);
     }
@@ -372,6 +381,7 @@ export class Connection {
 
   private forget(): void {
     this.credentials = null;
+    this.told = null;
     this.unaccepted = [];
     this.world.remember(null);
   }

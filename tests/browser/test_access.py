@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from tests.browser.conftest import Open
-from tests.browser.driver import Draw
+from tests.browser.driver import Draw, new_tab
 from tests.serving import Served, serving
 
 CONTROLS = "button, input, textarea, select, [tabindex='0'], [role=application]"
@@ -190,16 +191,55 @@ def test_the_layout_holds_on_a_phone(open_page: Open) -> None:
     box = draw.page.get_by_test_id("picture").bounding_box()
     assert box is not None
     assert box["width"] >= 380
+    capsule = draw.page.locator("#capsule").bounding_box()
+    assert capsule is not None
+    assert capsule["y"] >= 0
+    assert capsule["y"] + capsule["height"] <= box["y"]
     assert draw.page.evaluate(_SMALL) == []
     draw.page.touchscreen.tap(*draw.place((0.5, 0.5)))
     draw.settle()
     assert draw.look("paper").min() < 255
+    draw.page.locator("#capsule-button").tap()
+    assert draw.page.get_by_test_id("picture").bounding_box() == box
     draw.quiet()
+
+
+def test_help_says_on_a_phone_what_fingers_can_do(open_page: Open) -> None:
+    draw = open_page(width=390, height=844, has_touch=True, is_mobile=True)
+    draw.page.get_by_role("button", name="Help").tap()
+    touches = draw.page.locator(".touches")
+    assert touches.is_visible()
+    assert "second finger" in touches.inner_text()
+    assert draw.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_help_lists_every_key_for_who_has_no_touch(open_page: Open) -> None:
+    draw = open_page()
+    draw.page.locator("body").press("?")
+    assert not draw.page.locator(".touches").is_visible()
+    listed = draw.page.locator("dialog kbd").all_inner_texts()
+    assert {*"BEGIRVOS[]10-=?/", "Enter", "Delete", "Space", "Shift", "Arrows"} <= set(listed)
+
+
+def test_choosing_a_material_moves_none_of_them(chromium: Browser) -> None:
+    with serving("--model", "scenes") as served:
+        context, draw = new_tab(chromium)
+        draw.open(served.address)
+        swatches = draw.page.locator(".swatch")
+
+        def places() -> list[float]:
+            return [swatches.nth(i).bounding_box()["x"] for i in range(swatches.count())]  # type: ignore[index]
+
+        before = places()
+        for index in range(swatches.count()):
+            draw.material(index)
+            assert places() == before
+        context.close()
 
 
 def test_who_wants_no_motion_gets_none(open_page: Open) -> None:
     draw = open_page(reduced_motion="reduce")
-    draw.wait("() => document.getElementById('prompt').value !== ''")
+    draw.wait("() => /^[^S]/.test(document.getElementById('prompt').placeholder)")
     first = draw.look()
     draw.frames(30)
     assert np.array_equal(draw.look(), first)

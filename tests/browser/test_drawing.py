@@ -97,6 +97,24 @@ def test_the_strip_goes_back(open_page: Open) -> None:
     assert np.array_equal(draw.look("paper"), paper)
 
 
+def test_the_strip_has_each_picture_once_whatever_is_undone(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    thumbs = draw.page.locator(".thumb")
+    thumbs.first.wait_for()
+    current = draw.page.locator(".thumb[aria-current=true]")
+    revision = draw.stats()["revision"]
+    draw.material(-1)
+    draw.stroke([(0.3, 0.3), (0.7, 0.3)])
+    draw.after(revision)
+    thumbs.nth(1).wait_for()
+    for button, place in (("undo", 0), ("redo", 1), ("undo", 0)):
+        draw.page.get_by_test_id(button).click()
+        draw.wait(f"() => document.querySelectorAll('.thumb')[{place}].ariaCurrent === 'true'")
+        assert current.count() == 1
+        assert thumbs.count() == 2
+
+
 def test_two_windows_are_two_sessions(open_page: Open) -> None:
     one, two = open_page(), open_page()
     one.begin()

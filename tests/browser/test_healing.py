@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, WebSocketRoute
 
 from tests.browser.conftest import Open
 from tests.browser.driver import around, difference, new_tab
@@ -65,6 +65,33 @@ def test_a_reload_after_the_server_forgot_keeps_the_drawing(open_page: Open, ser
     assert np.array_equal(draw.look("paper"), paper)
 
 
+def test_a_reload_without_room_on_the_server_shows_the_drawing(open_page: Open) -> None:
+    draw = open_page()
+    draw.begin()
+    draw.page.get_by_test_id("prompt").fill("night, winter")
+    draw.settle()
+    paper, materials = draw.look("paper"), draw.page.locator(".swatch").all_inner_texts()
+    full = True
+
+    def answer(socket: WebSocketRoute) -> None:
+        if full:
+            socket.close(code=1013)
+        else:
+            socket.connect_to_server()
+
+    draw.page.route_web_socket("**/v1/session", answer)
+    draw.page.reload()
+    draw.wait("() => window.riverrun && riverrun.stats().state === 'busy'")
+    assert draw.page.locator("#paper").is_visible()
+    assert np.array_equal(draw.look("paper"), paper)
+    assert draw.page.locator(".swatch").all_inner_texts() == materials
+    assert draw.page.get_by_test_id("prompt").input_value() == "night, winter"
+    full = False
+    draw.settle()
+    assert not draw.page.locator("#paper").is_visible()
+    assert np.array_equal(draw.look("paper"), paper)
+
+
 def test_a_model_that_warms_up_says_how_far_it_is(chromium: Browser, serve: Serve) -> None:
     served = serve("--model-option", "load_ms=5000", ready=False)
     context, draw = new_tab(chromium)
@@ -104,12 +131,24 @@ def test_a_token_is_asked_for_and_kept(chromium: Browser, serve: Serve) -> None:
     draw.page.goto(served.address)
     draw.wait("() => window.riverrun && riverrun.stats().state === 'unauthorized'")
     draw.page.locator("#capsule-button").click()
-    draw.page.get_by_label("Token", exact=True).fill("sesame")
+    token, said = draw.page.get_by_label("Token", exact=True), draw.page.locator(".advice")
+    assert said.inner_text().startswith("This server asks for a token.")
+    token.fill("oyster")
+    draw.page.keyboard.press("Enter")
+    draw.page.get_by_text("The token is wrong.").wait_for()
+    token.fill("sesame")
     draw.page.keyboard.press("Enter")
     draw.wait("() => riverrun.stats().state === 'live'")
     draw.page.reload()
     draw.wait("() => window.riverrun && riverrun.stats().state === 'live'")
     context.close()
+
+
+def test_a_page_from_this_machine_needs_no_public_address(open_page: Open, serve: Serve) -> None:
+    served = serve("--public-url", "https://draw.invalid")
+    draw = open_page(served.address)
+    draw.begin()
+    draw.quiet()
 
 
 def test_a_goodbye_of_the_server_has_its_own_words(open_page: Open, serve: Serve) -> None:

@@ -17,7 +17,7 @@ import { Latency } from './latency';
 import { Loop } from './loop';
 import { PicturePainter, type Painted } from './picture';
 import { encodePng } from './png';
-import type { ModelInfo, RGB } from './protocol';
+import type { InputInfo, ModelInfo, RGB } from './protocol';
 import { fromDataUrl, pixelsOf, toDataUrl } from './save';
 import { PageSession } from './session';
 import { Store, type PageState } from './store';
@@ -31,16 +31,14 @@ const MELT_MS = 220;
 const SETTLED_MS = 600;
 const EXAMPLE = 'example/example.json';
 
-const NO_MODEL: ModelInfo = {
-  name: '', title: '', parameters: [], tracks: [],
-  inputs: [{ name: 'canvas', width: SIDE, height: SIDE, background: PAPER }],
-};
+const INPUT: InputInfo = { name: 'canvas', width: SIDE, height: SIDE, background: PAPER };
+const NO_MODEL: ModelInfo = { name: '', title: '', parameters: [], tracks: [], inputs: [INPUT] };
 
 const AT_FIRST: PageState = {
   link: 'connecting', detail: { message: '', fraction: null, seconds: null }, notice: '',
   model: NO_MODEL, models: [], params: {}, history: { undo: 0, redo: 0 },
   tool: 'brush', color: [110, 175, 235], size: 24, seedLocked: false, view: 'over', peek: false,
-  touched: false, visible: true, awaiting: false, progress: 0,
+  bare: false, touched: false, visible: true, awaiting: false, progress: 0,
 };
 
 export class App {
@@ -63,8 +61,8 @@ export class App {
 
   constructor() {
     const touched = this.kept !== null;
-    const params = this.kept?.params ?? {};
-    this.store = new Store({ ...AT_FIRST, params, touched, visible: !document.hidden });
+    const { params, model } = { ...AT_FIRST, ...this.kept };
+    this.store = new Store({ ...AT_FIRST, params, model, touched, bare: touched, visible: !document.hidden });
     const melt = this.still ? 0 : MELT_MS;
     this.ink = new Ink(byId('canvas'), { width: SIDE, height: SIDE }, this.wake, melt);
     this.painter = this.makePainter();
@@ -133,7 +131,9 @@ export class App {
   private makeStudio(): Studio {
     const { store, ink, connection, courier, wake, say } = this;
     const begin = (keep: boolean): void => this.begin(keep);
-    return new Studio({ store, ink, connection, courier, wake, say, begin }, new Surface(SIDE, SIDE, PAPER));
+    const { width, height, background } = store.state.model.inputs[0] ?? INPUT;
+    const surface = new Surface(width, height, background);
+    return new Studio({ store, ink, connection, courier, wake, say, begin }, surface);
   }
 
   // --- the frame --------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ export class App {
     this.ink.answered(frame.revision, painted);
     this.latency.painted(picture);
     this.easel.ambient(this.painter.element, painted);
-    if (!frame.replay) this.store.set({ notice: '' });
+    this.store.set(frame.replay ? { bare: false } : { bare: false, notice: '' });
     window.clearTimeout(this.settling);
     if (!frame.final) return;
     const picked = new Blob([frame.data], { type: `image/${frame.format}` });
@@ -251,6 +251,7 @@ export class App {
   private keepDrawing(): void {
     if (!this.store.state.touched) return world.storeDrawing(null);
     const { params, pixels, width, height } = this.studio.snapshot();
-    world.storeDrawing({ params, canvas: toDataUrl(encodePng(pixels, width, height)) });
+    const { model } = this.store.state;
+    world.storeDrawing({ model, params, canvas: toDataUrl(encodePng(pixels, width, height)) });
   }
 }

@@ -46,7 +46,7 @@ export function condition(state: Readonly<PageState>, felt: number | null, trip:
     case 'failed':
       return say('bad', 'Model failed', detail.message || 'The server can’t paint. Its log says why.', 'retry');
     case 'unauthorized':
-      return say('bad', 'Token needed', 'The operator of this server gave out a token.', 'token');
+      return say('bad', 'Token needed', `${detail.message} The operator gave one out.`.trim(), 'token');
     case 'connecting':
       return say('calm', 'Connecting', 'Looking for the server.', null);
     case 'live':
@@ -85,6 +85,7 @@ export class Capsule {
   private readonly box = byId('capsule');
   private readonly body = byId('capsule-body');
   private drawn = '';
+  private advice = '';
 
   constructor(private readonly parts: CapsuleParts) {
     const button = byId('capsule-button');
@@ -122,7 +123,9 @@ export class Capsule {
     if (key === this.drawn) return;
     this.drawn = key;
     const focused = this.body.contains(document.activeElement);
-    if (focused && current.remedy === 'token') return; // somebody is typing in there
+    const typing = focused && current.remedy === 'token' && current.advice === this.advice;
+    if (typing) return; // what is typed stays, unless there is something new to say of it
+    this.advice = current.advice;
     const parts: Node[] = [];
     if (current.advice !== '') parts.push(element('p', { class: 'advice' }, current.advice));
     const remedy = this.remedy(current.remedy);

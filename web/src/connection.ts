@@ -1,7 +1,8 @@
 /**
  * One connection to one session, that heals by itself.
  *
- * Role: opens a session (HTTP first, for the address that the session lives at), says hello, keeps
+ * Role: opens a session (HTTP first, for its credentials), connects to the page's own server and, if
+ * that doesn't know the session, to the address that came with it; says hello, keeps
  * edits until they are accepted, comes back after a loss with backoff and jitter, obeys `draining`
  * and `moved`, and knows the server's clock. Invariants: edit ids rise in the order of sending; an
  * edit leaves the list of unaccepted ones only by an answer, or because its session is gone.
@@ -64,8 +65,11 @@ export class Connection {
   private unaccepted: Unaccepted[] = [];
   private retryTimer = 0;
   private pulseTimer = 0;
+  /** Where the server said that the new session lives, as long as that wasn't tried. */
+  private told: string | null = null;
   private nextWait: number | null = null;
   private refused: ErrorMessage | null = null;
+  private warming = false;
   /** Why the model failed, where the server said so on this line. */
   private broken: string | null = null;
   private readonly name: string;
@@ -83,6 +87,11 @@ export class Connection {
 
   get isLive(): boolean {
     return this.live;
+  }
+
+  /** Did the server last say on this line that its model is being made ready? */
+  get isWarming(): boolean {
+    return this.warming;
   }
 
   get waiting(): number {
@@ -149,16 +158,18 @@ export class Connection {
   private async open(): Promise<void> {
     this.world.cancel(this.retryTimer);
     const turn = ++this.opening;
-    let url = this.credentials?.url ?? this.ownUrl();
+    const url = this.credentials?.url ?? this.ownUrl();
     if (this.credentials === null) {
       const made = await this.world.createSession(this.world.base, this.model, this.token);
       if (turn !== this.opening || this.closed) return;
-      if (made === 0) return this.lost('The server doesn’t answer.');
-      if (made === 401) return this.fail('unauthorized', 'This server asks for a token.');
-      if (typeof made !== 'number') {
-        this.credentials = made;
-        this.world.remember(made);
-        url = made.url;
+      if ('session' in made) {
+        // What reached the page reaches its socket; a public name may not, from where the page is.
+        this.told = made.url === url ? null : made.url;
+        this.remember({ ...made, url });
+      } else if (made.status === 0) {
+        return this.lost('The server doesn’t answer.');
+      } else if (made.status === 401) {
+        return this.unauthorized(made.message);
       } // any other status: the socket's own hello tells why, or how far the warm-up is
     }
     this.dial(url);
@@ -177,6 +188,7 @@ export class Connection {
     this.socket = socket;
     this.refused = null;
     this.broken = null;
+    this.warming = false;
     this.nextWait = null;
     this.asked = this.world.now();
     socket.binaryType = 'arraybuffer';
@@ -228,7 +240,10 @@ export class Connection {
         this.listener.accepted(message.id, message.revision);
         break;
       case 'error': this.onError(message); break;
-      case 'status': this.broken = message.state === 'failed' ? (message.message ?? '') : null; break;
+      case 'status':
+        this.warming = message.state === 'warming';
+        this.broken = message.state === 'failed' ? (message.message ?? '') : null;
+        break;
       case 'draining':
         this.remember({ url: this.credentials?.url ?? this.ownUrl(), ...only(message) });
         this.nextWait = Math.max(100, message.retry_seconds * 1000);
@@ -241,6 +256,7 @@ export class Connection {
 
   private onWelcome(message: Welcome): void {
     this.live = true;
+    this.told = null;
     this.attempt = 0;
     const url = this.credentials?.url ?? this.ownUrl();
     this.remember({ url, session: message.session, secret: message.secret });
@@ -276,10 +292,15 @@ export class Connection {
     if (this.closed) return;
     const why = this.refused?.code ?? '';
     if (why === 'unauthorized' || code === 4401) {
-      return this.fail('unauthorized', 'This server asks for a token.');
+      return this.unauthorized(this.refused?.message ?? '');
     }
     if (why === 'unknown_session' || why === 'wrong_secret' || code === 4403 || code === 4404) {
       if (this.credentials === null) return this.fail('failed', this.refused?.message ?? 'Refused.');
+      if (this.told !== null) {
+        this.remember({ ...this.credentials, url: this.told });
+        this.told = null;
+        return this.scheduleRetry('lost', 'The session lives on another server.', 0);
+      }
       this.forget();
       return this.scheduleRetry('lost', 'The server started anew.', 0);
     }
@@ -299,6 +320,10 @@ export class Connection {
     // A session whose own server is gone for long may be found again through the page's server.
     if (this.attempt === 4 && this.credentials !== null) this.credentials.url = this.ownUrl();
     this.scheduleRetry('lost', message, this.backoff());
+  }
+
+  private unauthorized(message: string): void {
+    this.fail('unauthorized', message || 'This server asks for a token.');
   }
 
   private fail(trouble: Trouble, message: string): void {
@@ -356,6 +381,7 @@ export class Connection {
 
   private forget(): void {
     this.credentials = null;
+    this.told = null;
     this.unaccepted = [];
     this.world.remember(null);
   }

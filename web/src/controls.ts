@@ -2,8 +2,8 @@
 
 import type { App } from './app';
 import { Capsule } from './capsule';
-import { byId } from './dom';
 import { drop } from './drop';
+import { BRUSH_KEYS } from './easel';
 import { help } from './help';
 import { keys } from './keys';
 import { palette } from './palette';
@@ -20,14 +20,13 @@ export class Controls {
     const opener = drop(store, studio, app.say);
     const actions: Actions = { save: () => this.save(), open: opener.open, help: () => showHelp() };
     const { table, hold } = keys(store, studio, actions);
-    const showHelp = help(table, hold);
+    const showHelp = help([...table, hold, ...BRUSH_KEYS]);
     shortcuts(table, hold);
     releaseFocus();
     panel(store, studio, actions);
     palette(store, studio);
     prompt(store, studio);
     settings(store, studio, (name) => connection.useModel(name));
-    byId('prompt').addEventListener('focus', () => studio.touch(true));
     new Capsule({
       store, connection, latency, painter,
       useToken: (token) => app.useToken(token), fewerSteps: () => this.fewerSteps(),

@@ -83,6 +83,7 @@ export class Courier {
     if (!this.connection.isLive) return false;
     this.sendParams(time);
     this.surface().unsent = null;
+    this.madeAt = null; // nothing is left that was made then
     const group = this.group;
     const id = this.sendText(time, (edit) => ({ type: 'clear', id: edit, group }));
     if (id !== null) this.keep(id, null, null);

@@ -7,6 +7,7 @@
 
 import type { Surface } from './canvas';
 import { byId } from './dom';
+import type { HelpLine } from './help';
 import type { Ink } from './ink';
 import { Pen, type Point } from './stroke';
 import type { Store } from './store';
@@ -14,6 +15,13 @@ import type { Studio } from './studio';
 
 const AMBIENT_MS = 1000;
 const AMBIENT_SHARE = { dark: 0.3, light: 0.2 };
+
+/** What `onKey` obeys, for the list. */
+export const BRUSH_KEYS: readonly HelpLine[] = [
+  { label: 'Arrows', what: 'Move the brush, with the drawing in focus' },
+  { label: 'Enter', what: 'Paint a dab there' },
+  { label: 'Shift Arrows', what: 'Paint a line' },
+];
 
 export class Easel {
   readonly pen: Pen;
@@ -41,7 +49,7 @@ export class Easel {
     this.canvas.addEventListener('focus', () => this.onFocus());
     this.canvas.addEventListener('blur', () => (this.ring.hidden = true));
     new ResizeObserver(() => this.ink.fit(this.surface)).observe(this.frame);
-    store.watch(['view', 'peek'], () => this.arrange());
+    store.watch(['view', 'peek', 'bare'], () => this.arrange());
     store.watch(['size', 'tool'], () => this.placeRing());
     store.watch(['awaiting', 'progress'], () => this.coming());
   }
@@ -84,11 +92,12 @@ export class Easel {
   }
 
   private arrange(): void {
-    const { view, peek } = this.store.state;
+    const { view } = this.store.state;
+    const paper = this.store.state.peek || this.store.state.bare;
     const stage = byId('stage');
     stage.dataset['view'] = view;
-    stage.dataset['peek'] = String(peek);
-    this.ink.shown = view === 'over' && !peek;
+    stage.dataset['peek'] = String(paper);
+    this.ink.shown = view === 'over' && !paper;
     this.ink.fit(this.surface);
     this.ink.refresh();
   }

@@ -22,7 +22,7 @@ export function keys(store: Store, studio: Studio, actions: Actions): { table: S
     tool('i', 'picker', 'Pick a material'),
     { keys: ['[', ']'], label: '[ ]', what: 'Smaller, larger brush', run: (key) => grow(key === '[' ? -1 : 1) },
     {
-      keys: [...KEYS], label: '1 – 9', what: 'Materials',
+      keys: [...KEYS], label: '1 to 9 0 - =', what: 'Materials, in their order',
       run: (key) => {
         const entry = swatches(store)[KEYS.indexOf(key)];
         if (entry !== undefined) studio.setColor(entry.color);

@@ -67,7 +67,7 @@ function corner(store: Store, actions: Actions): void {
   );
   const open = iconButton('open', 'Open a picture', 'Open a picture as the canvas (O)', {}, actions.open);
   const save = iconButton('save', 'Save the painting', 'Save the painting (S)', { 'data-testid': 'save' }, actions.save);
-  const help = iconButton('help', 'Keyboard shortcuts', 'Keyboard shortcuts (?)', {}, actions.help);
+  const help = iconButton('help', 'Help', 'What you can do (?)', {}, actions.help);
   byId('actions').append(side, open, save, help);
   store.watch(['view'], ({ view }) => side.setAttribute('aria-pressed', String(view === 'side')));
 }

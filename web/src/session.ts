@@ -64,10 +64,8 @@ export class PageSession implements Listener {
     this.useModel(message.model);
     if (fresh) this.begin(message);
     else this.resume(message);
-    store.set({
-      link: 'live', detail: { message: '', fraction: null, seconds: null }, history: message.history,
-      model: message.model, notice: '',
-    });
+    store.set({ history: message.history, model: message.model, notice: '' });
+    if (!this.parts.connection().isWarming) this.live(); // who is let in early still waits
     wake();
   }
 
@@ -92,6 +90,7 @@ export class PageSession implements Listener {
   }
 
   picture(frame: PictureFrame, arrived: number, shown: () => void): void {
+    if (this.parts.store.state.link === 'warming' && !frame.replay) this.live();
     this.parts.painter.offer(frame, arrived, shown);
   }
 
@@ -113,6 +112,10 @@ export class PageSession implements Listener {
     this.parts.store.set({
       link: lost ? 'offline' : LINKS[trouble], detail: { message: sentence(message), fraction: null, seconds },
     });
+  }
+
+  private live(): void {
+    this.parts.store.set({ link: 'live', detail: { message: '', fraction: null, seconds: null } });
   }
 
   /** A session that knows nothing of what was drawn here: it all goes again. */
@@ -185,7 +188,7 @@ export class PageSession implements Listener {
     const words = status.message || status.stage || '';
     const detail = { message: sentence(words), fraction: null as number | null, seconds: null as number | null };
     if (status.state === 'ready') {
-      if (this.parts.connection().isLive) this.parts.store.set({ link: 'live', detail });
+      if (this.parts.connection().isLive) this.live();
       return;
     }
     if (status.state === 'warming') {

@@ -38,6 +38,8 @@ export interface PageState {
   seedLocked: boolean;
   view: View;
   peek: boolean;
+  /** A drawing from before a reload has no picture yet: the bare canvas stands in for it. */
+  bare: boolean;
   /** The person has begun; before that nothing is wanted of the server. */
   touched: boolean;
   visible: boolean;

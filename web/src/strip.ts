@@ -2,7 +2,8 @@
  * The last pictures of this session: hover shows one on the stage, a click goes back to it.
  *
  * Invariants: at most `KEPT` pictures are held, the oldest goes first and its object URL with it;
- * a picture is kept with exactly the canvas and parameters that it answers.
+ * a picture is kept with exactly the canvas and parameters that it answers, and once: who comes back
+ * to them finds it where it was.
  */
 
 import { byId, element } from './dom';
@@ -27,7 +28,11 @@ export class Strip {
 
   add(picture: Blob, snapshot: Snapshot): void {
     const key = fingerprint(snapshot);
-    if (this.kept.at(-1)?.key === key) this.remove(this.kept.pop()!);
+    const known = this.kept.find((entry) => entry.key === key);
+    if (known !== undefined) {
+      this.renew(known, picture);
+      return this.mark(known);
+    }
     const url = URL.createObjectURL(picture);
     const node = this.thumb(url, snapshot);
     const kept: Kept = { snapshot, url, node, key };
@@ -40,13 +45,14 @@ export class Strip {
 
   private thumb(url: string, snapshot: Snapshot): HTMLElement {
     const name = `Back to this picture: ${described(snapshot.params)}`;
+    const image = element('img', { src: url, alt: '', draggable: 'false' });
     const node = element(
       'button', { type: 'button', class: 'thumb', 'aria-label': name, title: described(snapshot.params) },
-      element('img', { src: url, alt: '', draggable: 'false' }),
+      image,
     );
-    node.addEventListener('pointerenter', () => this.show(url));
+    node.addEventListener('pointerenter', () => this.show(image.src));
     node.addEventListener('focus', () => {
-      if (node.matches(':focus-visible')) this.show(url);
+      if (node.matches(':focus-visible')) this.show(image.src);
     });
     node.addEventListener('pointerleave', () => this.show(null));
     node.addEventListener('blur', () => this.show(null));
@@ -58,6 +64,13 @@ export class Strip {
       this.restore(chosen.snapshot);
     });
     return node;
+  }
+
+  /** Another painting of the same: of another model, say. */
+  private renew(kept: Kept, picture: Blob): void {
+    URL.revokeObjectURL(kept.url);
+    kept.url = URL.createObjectURL(picture);
+    kept.node.querySelector('img')!.src = kept.url;
   }
 
   private show(url: string | null): void {
@@ -86,5 +99,5 @@ function described(params: Params): string {
 function fingerprint(snapshot: Snapshot): string {
   let hash = 2166136261;
   for (const pixel of snapshot.pixels) hash = Math.imul(hash ^ pixel, 16777619);
-  return `${hash} ${JSON.stringify(snapshot.params)}`;
+  return `${hash} ${JSON.stringify(Object.entries(snapshot.params).sort())}`;
 }

@@ -39,6 +39,12 @@ export function understood(text: string, vocabulary: readonly WordGroupInfo[]): 
   return all.filter((span, i) => all.slice(0, i).every((other) => other.end <= span.start));
 }
 
+/** What an empty prompt says, with two of the model's own words where it has any. */
+export function suggestion(vocabulary: readonly WordGroupInfo[]): string {
+  const some = vocabulary.flatMap((group) => group.words.slice(-1)).slice(0, 2);
+  return some.length === 0 ? 'Say what it should be' : `Say what it should be, e.g. ${some.join(', ')}`;
+}
+
 /** Is `word` in the prompt, as itself? */
 export function has(text: string, word: string): boolean {
   return pattern([word])!.test(text);

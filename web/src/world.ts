@@ -3,7 +3,7 @@
  * The session's secret is kept for this tab alone, and gone with it.
  */
 
-import type { Params } from './protocol';
+import type { ModelInfo, Params } from './protocol';
 
 export interface SocketLike {
   binaryType: string;
@@ -22,13 +22,19 @@ export interface Credentials {
   secret: string;
 }
 
+/** No session: the HTTP status (0: no answer at all) and what the server said of it. */
+export interface Refusal {
+  status: number;
+  message: string;
+}
+
 /** What the world gives: injected, so that tests have no network and no waiting. */
 export interface World {
   /** The page's own address, the base of the server's. */
   base: string;
   socket(url: string): SocketLike;
-  /** POST /v1/sessions: the credentials, or an HTTP status that isn't 201 (0: no answer at all). */
-  createSession(base: string, model: string | null, token: string | null): Promise<Credentials | number>;
+  /** POST /v1/sessions. */
+  createSession(base: string, model: string | null, token: string | null): Promise<Credentials | Refusal>;
   now(): number;
   random(): number;
   later(run: () => void, ms: number): number;
@@ -41,6 +47,8 @@ const DRAWING = 'riverrun.drawing';
 const TOKEN = 'riverrun.token';
 
 export interface Drawing {
+  /** What it was drawn for: its colours and words, until the server says what it serves now. */
+  model: ModelInfo;
   params: Params;
   /** A PNG as a data URL. */
   canvas: string;
@@ -95,7 +103,7 @@ export function browserWorld(): World {
 
 async function createSession(
   base: string, model: string | null, token: string | null,
-): Promise<Credentials | number> {
+): Promise<Credentials | Refusal> {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (token !== null) headers['authorization'] = `Bearer ${token}`;
   try {
@@ -103,9 +111,18 @@ async function createSession(
       method: 'POST', headers, body: JSON.stringify(model === null ? {} : { model }),
       signal: AbortSignal.timeout(8000),
     });
-    return response.status === 201 ? ((await response.json()) as Credentials) : response.status;
+    if (response.status === 201) return (await response.json()) as Credentials;
+    return { status: response.status, message: await complaint(response) };
   } catch {
-    return 0;
+    return { status: 0, message: '' };
+  }
+}
+
+async function complaint(response: Response): Promise<string> {
+  try {
+    return String(((await response.json()) as { message?: unknown }).message ?? '');
+  } catch {
+    return ''; // a proxy's page, say
   }
 }
 

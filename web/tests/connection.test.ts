@@ -15,12 +15,26 @@ beforeEach(() => {
 });
 
 describe('opening', () => {
-  it('asks for a session and connects to where it lives', async () => {
+  it('asks for a session and connects to the server that the page came from', async () => {
     await alive(connection, world);
-    expect(world.last.url).toBe('ws://one.example/v1/session');
+    expect(world.last.url).toBe('ws://draw.example:8000/v1/session');
     expect(world.last.messages[0]).toMatchObject({ type: 'hello', session: 's1', secret: 'x1', pictures: false });
-    expect(world.kept).toEqual(CREDENTIALS);
+    expect(world.kept).toEqual({ ...CREDENTIALS, url: 'ws://draw.example:8000/v1/session' });
     expect(heard.welcomes[0]![1]).toBe(true);
+  });
+
+  it('goes to the address that came with the session where its own server doesn’t know it', async () => {
+    connection.start();
+    await settle();
+    world.last.open();
+    world.last.lose(4404);
+    await world.pass(1);
+    expect(world.last.url).toBe(CREDENTIALS.url);
+    world.last.open();
+    expect(world.last.messages[0]).toMatchObject({ session: 's1', secret: 'x1' });
+    world.last.lose(4404); // there neither: another session
+    await world.pass(1);
+    expect(world.asked).toBe(2);
   });
 
   it('says hello without a session where none can be made yet, and so hears of the warm-up', async () => {
@@ -45,6 +59,20 @@ describe('opening', () => {
     await settle();
     world.last.open();
     expect(world.last.messages[0]).toMatchObject({ token: 't' });
+  });
+
+  it('passes on what the server says of a token, asked for by HTTP or on the line', async () => {
+    world.answers = [{ status: 401, message: 'the token is wrong' }];
+    connection.start();
+    await settle();
+    expect(heard.words).toBe('the token is wrong');
+    connection.useToken('t');
+    await settle();
+    world.last.open();
+    world.last.receive({ type: 'error', code: 'unauthorized', message: 'the token is out of date' });
+    world.last.lose(4401);
+    expect(heard.downs.at(-1)).toEqual(['unauthorized', null]);
+    expect(heard.words).toBe('the token is out of date');
   });
 
   it('comes back with what the tab remembers, without asking for another session', async () => {

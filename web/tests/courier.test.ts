@@ -11,6 +11,8 @@ let socket: FakeSocket;
 let surface: Surface;
 let courier: Courier;
 let sent: number[];
+let made: number[];
+let world: FakeWorld;
 
 interface Edit { kind: string; id: number; group: number; x?: number; y?: number }
 
@@ -29,12 +31,18 @@ function edits(): Edit[] {
 const dot = (x: number, y: number, color: readonly [number, number, number] = TREE): void => surface.capsule(x, y, 3, x, y, 3, color);
 
 beforeEach(async () => {
-  const world = new FakeWorld();
+  world = new FakeWorld();
   const connection = new Connection(world, new Recorder(), null, { pictures: true, previews: true });
   surface = new Surface(64, 64, [255, 255, 255]);
   surface.unsent = null;
   sent = [];
-  courier = new Courier(connection, () => surface, () => ({ prompt: 'fog', seed: 1 }), { sent: (id) => sent.push(id) }, world.now);
+  made = [];
+  courier = new Courier(connection, () => surface, () => ({ prompt: 'fog', seed: 1 }), {
+    sent: (id, madeAt) => {
+      sent.push(id);
+      made.push(madeAt);
+    },
+  }, world.now);
   socket = await alive(connection, world);
 });
 
@@ -101,6 +109,17 @@ describe('sending', () => {
     surface.reset();
     expect(courier.clear(0)).toBe(true);
     expect(edits().map((edit) => edit.kind)).toEqual(['clear']);
+  });
+
+  it('counts what is drawn after a clear from its own time, not from the clear’s', () => {
+    courier.setParams(['seed']); // a clear draws a new seed
+    courier.clear(0);
+    world.time = 12_000;
+    dot(5, 5);
+    courier.touched(world.time);
+    courier.flush();
+    expect(edits().map((edit) => edit.kind)).toEqual(['params', 'clear', 'tile']);
+    expect(made).toEqual([0, 0, 12_000]);
   });
 
   it('sends several changed parameters in one edit', () => {

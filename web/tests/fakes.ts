@@ -1,7 +1,7 @@
 /** A world without network or waiting: sockets and timers that the test holds in its hands. */
 import type { Connection, Listener, Trouble } from '../src/connection';
 import type { CanvasState, ClientMessage, PictureFrame, ServerMessage, Welcome } from '../src/protocol';
-import type { Credentials, SocketLike, World } from '../src/world';
+import type { Credentials, Refusal, SocketLike, World } from '../src/world';
 
 export class FakeSocket implements SocketLike {
   binaryType = '';
@@ -56,7 +56,8 @@ export class FakeWorld implements World {
   /** A browser that runs timers at most once in so many ms (a hidden tab's: once a minute). */
   coarse = 0;
   kept: Credentials | null = null;
-  answers: Array<Credentials | number> = [];
+  /** A number: refused with this HTTP status. */
+  answers: Array<Credentials | Refusal | number> = [];
   asked = 0;
   private next = 1;
 
@@ -65,9 +66,10 @@ export class FakeWorld implements World {
     this.sockets.push(socket);
     return socket;
   };
-  createSession = (): Promise<Credentials | number> => {
+  createSession = (): Promise<Credentials | Refusal> => {
     this.asked++;
-    return Promise.resolve(this.answers.shift() ?? CREDENTIALS);
+    const answer = this.answers.shift() ?? CREDENTIALS;
+    return Promise.resolve(typeof answer === 'number' ? { status: answer, message: '' } : answer);
   };
   now = (): number => this.time;
   random = (): number => 0.5;

@@ -10,7 +10,7 @@ import type { ModelInfo, Params, ServerMessage, Welcome } from '../src/protocol'
 import { PageSession } from '../src/session';
 import { Store, type PageState } from '../src/store';
 import { Studio } from '../src/studio';
-import { alive, FakeWorld, welcome, type FakeSocket } from './fakes';
+import { alive, FakeWorld, pictureBytes, settle, welcome, type FakeSocket } from './fakes';
 
 const MODEL: ModelInfo = {
   name: 'm', title: 'M', tracks: [],
@@ -63,7 +63,7 @@ beforeEach(() => {
     history: { undo: 0, redo: 0 }, size: 8, tool: 'brush', detail: { message: '', fraction: null, seconds: null },
   } as unknown as PageState);
   ink = makeInk();
-  const painter = { reset: () => undefined } as unknown as PicturePainter;
+  const painter = { reset: () => undefined, offer: () => undefined } as unknown as PicturePainter;
   const latency = { reset: () => undefined, accepted: () => undefined } as unknown as Latency;
   session = new PageSession({
     store, ink, painter, wake: () => undefined, connection: () => connection, courier: () => courier,
@@ -204,5 +204,40 @@ describe('a line that comes back', () => {
     socket.open();
     socket.receive(hello({ resumed: true, revision: 4, last_edit: 1, params: { prompt: 'fog', seed: 0, steps: 3 } }));
     expect(store.state.params).toEqual({ prompt: 'mist', seed: 9, steps: 3 });
+  });
+});
+
+describe('a model that warms up', () => {
+  const warm = (fraction: number): void => socket.receive({ type: 'status', state: 'warming', fraction });
+
+  beforeEach(async () => {
+    connection.start();
+    await settle();
+    socket = world.last;
+    socket.open();
+    warm(0.1);
+    socket.receive(hello());
+  });
+
+  it('is said to warm up until it is ready, though the session is there already', () => {
+    expect(connection.isLive).toBe(true);
+    expect(store.state).toMatchObject({ link: 'warming', detail: { fraction: 0.1 } });
+    warm(0.4);
+    expect(store.state).toMatchObject({ link: 'warming', detail: { fraction: 0.4 } });
+    socket.receive({ type: 'status', state: 'ready' });
+    expect(store.state).toMatchObject({ link: 'live', detail: { fraction: null } });
+  });
+
+  it('is ready as soon as a picture comes', () => {
+    socket.receiveBytes(pictureBytes(1));
+    expect(store.state.link).toBe('live');
+  });
+
+  it('is forgotten with the line that told of it', async () => {
+    socket.lose();
+    await world.pass(1000);
+    world.last.open();
+    world.last.receive(hello({ resumed: true, revision: 1 }));
+    expect(store.state.link).toBe('live');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { has, toggle, understood } from '../src/words';
+import { has, suggestion, toggle, understood } from '../src/words';
 
 const TIME = { name: 'time', words: ['day', 'sunset', 'night'], synonyms: ['dusk', 'golden hour'] };
 const SEASON = { name: 'season', words: ['winter', 'autumn'], synonyms: ['fall'] };
@@ -29,5 +29,14 @@ describe('toggle', () => {
   it('knows what is on', () => {
     expect(has('winter, night', 'night')).toBe(true);
     expect(has('midnight', 'night')).toBe(false);
+  });
+});
+
+describe('suggestion', () => {
+  it('is made of the model’s own words', () => {
+    expect(suggestion([TIME, { name: 'empty', words: [] }, SEASON])).toBe('Say what it should be, e.g. night, autumn');
+  });
+  it('names no words where the model has none of its own', () => {
+    expect(suggestion([])).toBe('Say what it should be');
   });
 });

@@ -77,15 +77,30 @@ def worse(broken: Metric, healthy: Metric) -> bool:
     return broken.value >= healthy.value * MARGIN
 
 
+async def seen(look: Callable[[], Awaitable[None]]) -> None:
+    """Look up to three times: a host that takes the processor away for a second hides any fault. A
+    figure that is blind to its fault doesn't see it in three either."""
+    for last in (False, False, True):
+        try:
+            return await look()
+        except AssertionError:
+            if last:
+                raise
+
+
 @pytest.mark.parametrize("case", CASES)
 async def test_a_planted_fault_is_seen(case: str) -> None:
     measure, plan, fault, names = CASES[case]
     broken_plan = replace(plan, fault=fault)
-    if case in ALONE:
-        healthy, broken = await measure(plan), await measure(broken_plan)
-    else:
-        healthy, broken = await asyncio.gather(measure(plan), measure(broken_plan))
-    judge(healthy, broken, names)
+
+    async def look() -> None:
+        if case in ALONE:
+            healthy, broken = await measure(plan), await measure(broken_plan)
+        else:
+            healthy, broken = await asyncio.gather(measure(plan), measure(broken_plan))
+        judge(healthy, broken, names)
+
+    await seen(look)
 
 
 def judge(healthy: list[Metric], broken: list[Metric], names: tuple[str, ...]) -> None:
@@ -97,12 +112,16 @@ def judge(healthy: list[Metric], broken: list[Metric], names: tuple[str, ...]) -
 
 async def test_a_stage_that_grows_is_seen_in_its_share() -> None:
     """`scenes_pictures_*` have no goal: what they show is where the time goes."""
-    healthy = await scenes(SMALL)
-    broken = await scenes(replace(SMALL, fault="slow_decode"))
-    assert broken[0].value < healthy[0].value, "one step, where decoding weighs most"
-    for before, after in zip(healthy, broken, strict=True):
-        assert before.met is None
-        assert after.detail["share"]["decode"] > before.detail["share"]["decode"] * MARGIN
+
+    async def look() -> None:
+        healthy = await scenes(SMALL)
+        broken = await scenes(replace(SMALL, fault="slow_decode"))
+        assert broken[0].value < healthy[0].value, "one step, where decoding weighs most"
+        for before, after in zip(healthy, broken, strict=True):
+            assert before.met is None
+            assert after.detail["share"]["decode"] > before.detail["share"]["decode"] * MARGIN
+
+    await seen(look)
 
 
 def test_every_figure_has_its_case() -> None:

@@ -161,6 +161,7 @@ class Hosted:
         newest = self._delivered.get(output.track)
         if newest is not None and delivery.order <= newest:
             self._observer.dropped("stale")
+            self.update()  # it used up a part of what was asked for
             return
         self._delivered[output.track] = delivery.order
         self._woken()

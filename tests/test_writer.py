@@ -102,6 +102,17 @@ async def test_the_demand_does_not_lapse_with_each_picture() -> None:
         assert house.engine.wants(welcome.session) == [(2 + n, True) for n in range(10)]
 
 
+async def test_a_stale_picture_uses_up_no_demand() -> None:
+    async with a_house() as house:
+        wire, welcome = await house.enter(Hello(1, credits=1))
+        wire.say(Params(1, {"seed": 1}))
+        await wire.expect(Accepted)
+        wire.say(Ack((await house.shown(wire)).sequence))
+        await until(lambda: house.engine.wanted(welcome.session))
+        house.engine.make(house.engine.requests[-1], step=1)
+        assert house.engine.wanted(welcome.session)
+
+
 async def test_demand_is_posted_on_change_only() -> None:
     async with a_house() as house:
         wire, welcome = await house.enter()

@@ -154,6 +154,7 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._opening.start()
         self._take: Take | None = None
         self._burst = 0
+        self._lingering = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._take = None
@@ -208,6 +209,8 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._take = take
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            return
         self._burst = BURST
         super().data_received(data)
 
@@ -245,8 +248,22 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._closing.start()
 
     def handle_parser_exception(self) -> None:
-        super().handle_parser_exception()
-        self._closing.start()
+        """Say why, end our half, and read what still comes without looking at it: closing a socket
+        that holds unread bytes resets it, and the peer, in the middle of its message, would see
+        that before the close frame."""
+        close = self.conn.close_sent
+        assert close is not None
+        self._lingering = self.close_sent = True
+        disconnect = {"type": "websocket.disconnect", "code": close.code, "reason": close.reason}
+        self.queue.put_nowait(disconnect)  # type: ignore[arg-type]
+        # Its own close would come first, when the application is done; it ends with the connection.
+        self.close_timer = self.loop.call_later(self.send_seconds, drop, self.transport)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if not self.transport.can_write_eof():  # TLS has no half
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self.transport.resume_reading()
 
     def shutdown(self) -> None:
         super().shutdown()

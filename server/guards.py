@@ -37,6 +37,8 @@ TEXT, BINARY = 0x81, 0x82
 MAX_FRAGMENTS, FRAGMENT_BYTES = 1024, 1024
 """A message may come in so many pieces, and one more for each so many bytes of the longest message:
 uvicorn keeps all pieces, and empty ones never reach the limit of bytes."""
+QUIET_SECONDS = 0.25
+"""So long after its last byte a peer whose message was refused is done with it."""
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINE = 64
 """Requests that may wait for the one before; uvicorn would read and keep any number of them."""
@@ -154,10 +156,12 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._opening.start()
         self._take: Take | None = None
         self._burst = 0
-        self._lingering = False
+        self._quiet: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._take = None
+        if self._quiet is not None:
+            self._quiet.cancel()
         for patience in (self._opening, self._reading, self._closing):
             patience.stop()
         super().connection_lost(exc)
@@ -209,7 +213,8 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._take = take
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
+        if self._quiet is not None:
+            self._linger()
             return
         self._burst = BURST
         super().data_received(data)
@@ -248,22 +253,32 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         self._closing.start()
 
     def handle_parser_exception(self) -> None:
-        """Say why, end our half, and read what still comes without looking at it: closing a socket
-        that holds unread bytes resets it, and the peer, in the middle of its message, would see
-        that before the close frame."""
+        """Say why, read on without looking until the peer is done with what it was saying, and only
+        then end: closing a socket that holds unread bytes resets it, and the peer, in the middle of
+        its message, would see that before the close frame."""
         close = self.conn.close_sent
         assert close is not None
-        self._lingering = self.close_sent = True
+        self.close_sent = True
         disconnect = {"type": "websocket.disconnect", "code": close.code, "reason": close.reason}
         self.queue.put_nowait(disconnect)  # type: ignore[arg-type]
-        # Its own close would come first, when the application is done; it ends with the connection.
+        # uvicorn's own close would come when the application is done, unless a timer is set.
         self.close_timer = self.loop.call_later(self.send_seconds, drop, self.transport)
         self.transport.write(b"".join(self.conn.data_to_send()))
-        if not self.transport.can_write_eof():  # TLS has no half
-            self.transport.close()
-            return
-        self.transport.write_eof()
         self.transport.resume_reading()
+        self._linger()
+
+    def _linger(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = self.loop.call_later(QUIET_SECONDS, self._end)
+
+    def _end(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():  # what comes even now is read; the peer closes
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def shutdown(self) -> None:
         super().shutdown()

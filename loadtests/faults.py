@@ -21,7 +21,7 @@ from typing import Any
 
 from models.base import Output
 from models.fake import FakeModel
-from server import cli
+from server import cli, worker, worker_line
 from server.websocket import Socket
 from streaming import writer
 from streaming.canvas import Canvas
@@ -224,7 +224,15 @@ def _put_send(send: Any) -> None:
     _put(Socket, "send_now", lambda self, *data: False)
 
 
-if __name__ == "__main__":
-    for name in sys.argv[1].split(","):
+def main(names: str, command: str, *arguments: str) -> int:
+    """Plant the faults and be the server, or (`worker`) the process that it starts."""
+    for name in names.split(","):
         FAULTS[name]()
-    sys.exit(cli.main(sys.argv[2:]))
+    if command == "worker":
+        return worker.main(arguments)
+    worker_line.COMMAND = (sys.executable, "-m", "loadtests.faults", names, "worker")
+    return cli.main([command, *arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -4,8 +4,8 @@ Role: builds hub, engine, metrics and routes, and starts and stops them with the
 
 Invariants:
 - Nothing global: two applications in one process share nothing.
-- One crossing between the engine's thread and the event loop (`server.crossing`).
-- Models are built on the engine's thread; until then the page and /healthz answer already.
+- Models are built where the engine runs, in its own process (`server.engine_process`) or on a
+  thread (`server.engine_thread`); until then the page and /healthz answer already.
 
 It does not know: what a session or a model does, how the process is run (see `server.run`).
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -25,52 +26,60 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from models.base import ModelError
-from server.crossing import Crossing
+from server.engine_process import EngineProcess
+from server.engine_thread import ThreadedEngine
 from server.generate import Generate
 from server.http import House, Routes
 from server.logs import event
 from server.metrics import LoggedMetrics, Metrics
 from server.openapi import document
 from server.problems import answer, on_bug, on_http, on_typed
-from server.registry import builders
+from server.registry import find
 from server.security import Gate, GateMiddleware
 from server.settings import Settings
 from server.static import Page, page_routes
 from server.version import own_version
 from server.websocket import SessionSocket
 from streaming.clock import monotonic
-from streaming.engine import Engine, EngineThread
 from streaming.errors import RiverrunError
 from streaming.hub import Hub
 from streaming.limits import Limits
+from streaming.messages import Broken, FromEngine, Loaded, Ready, Stopped, ToEngine
 from streaming.protocol import PATH
 
 log = logging.getLogger("riverrun.engine")
 MEGABYTE = 2**20
 ENGINE_STOP_SECONDS = 3.0
-"""A device call that takes longer is left to the end of the process."""
+"""A device call that takes longer is killed, or left to the end of the process."""
 
 
 def create_app(settings: Settings) -> Starlette:
     """The application. `app.state.house` holds its parts, for whoever runs it."""
+    for name in settings.model:
+        find(name)  # a name that there isn't is told at once, by whoever starts the server
     metrics = LoggedMetrics()
-    crossing = Crossing(metrics)
-    engine = Engine(builders(settings), crossing.deliver, clock=monotonic)
-    hub = Hub(crossing.post, limits=limits_of(settings), clock=monotonic, observer=metrics)
+
+    def receive(message: FromEngine) -> None:
+        _note(message, metrics)
+        hub.receive(message)
+
+    def post(message: ToEngine) -> None:
+        engine.post(message)
+
+    engine = engine_of(settings)(settings, receive)
+    hub = Hub(post, limits=limits_of(settings), clock=monotonic, observer=metrics)
     house = House(settings, hub, Gate(settings), metrics)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        crossing.open(hub, engine)
-        thread = EngineThread(engine)
-        thread.start()
+        await engine.start()
         expiry = asyncio.create_task(hub.run())
         try:
             yield
         finally:
             expiry.cancel()
             hub.close()
-            stopped = await asyncio.to_thread(thread.stop, ENGINE_STOP_SECONDS)
+            stopped = await engine.stop(ENGINE_STOP_SECONDS)
             event(log, "engine stopped", clean=stopped)
 
     app = Starlette(
@@ -86,6 +95,12 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.state.house = house
     return app
+
+
+def engine_of(settings: Settings) -> type[EngineProcess] | type[ThreadedEngine]:
+    """Where the engine runs: in a process of its own, where one can inherit what it needs."""
+    thread = settings.engine == "thread" or (settings.engine == "auto" and os.name != "posix")
+    return ThreadedEngine if thread else EngineProcess
 
 
 def make_routes(house: House) -> list[BaseRoute]:
@@ -125,6 +140,25 @@ def limits_of(settings: Settings) -> Limits:
         hello_seconds=settings.hello_seconds,
         send_seconds=settings.send_seconds,
     )
+
+
+def _note(message: FromEngine, metrics: Metrics) -> None:
+    """What the engine says of itself, as figures and lines in the log."""
+    match message:
+        case Loaded(specs):
+            names = [spec.name for spec in specs]
+            metrics.expect_models(names)
+            event(log, "models loaded", models=",".join(names))
+        case Ready():
+            metrics.ready.set(1)
+            event(log, "ready")
+        case Broken(reason):
+            metrics.ready.set(0)
+            event(log, "engine broken", level=logging.ERROR, reason=reason)
+        case Stopped():
+            metrics.ready.set(0)
+        case _:
+            return
 
 
 def _counted(metrics: Metrics) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -37,6 +37,7 @@ class Settings:
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    engine: str = "auto"
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""
@@ -188,6 +189,8 @@ _GROUPS: dict[str, tuple[_Option, ...]] = {
         _Option("dtype", _one_of("auto", "bf16", "fp16", "fp32"), "NAME",
                 "auto, bf16, fp16 or fp32; auto takes what the device does best"),
         _Option("threads", _whole(0, 1024), "N", "CPU threads of the model; 0 lets torch decide"),
+        _Option("engine", _one_of("auto", "process", "thread"), "NAME", "where the models run: in "
+                "a process of their own (auto, where the system can), or on a thread of this one"),
     ),
     "address": (
         _Option("host", str, "HOST", "where to listen; anything but this machine itself needs "

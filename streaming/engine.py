@@ -62,13 +62,14 @@ class Engine:
         *,
         clock: Clock = monotonic,
         default: str | None = None,
+        mailbox: Mailbox | None = None,
         keep_bytes: int = KEEP_BYTES,
     ) -> None:
         first = default or next(iter(builders))
         self._builders = {first: builders[first], **builders}
         self._deliver = deliver
         self._clock = clock
-        self._mailbox = Mailbox()
+        self._mailbox = mailbox or Mailbox()
         self._attempts = Attempts()
         self._models: dict[str, Model] = {}
         self._scheduler = Scheduler({})

@@ -177,6 +177,17 @@ class Hosted:
         for viewer in self.viewers:
             viewer.failed(failed)
 
+    def lost(self) -> None:
+        """The engine has forgotten everything. What was in the making is asked for again; what was
+        shown whole isn't."""
+        self._outputs, self._wanted = 0, (0, False)
+        finished = self.final is not None and self.final.output.revision >= self._submitted
+        if self._received and not finished:
+            self._submitted = 0
+            if any(viewer.watching for viewer in self.viewers):
+                self._submit(self._received[-1][1])
+        self.update()
+
     def sent(self, delivery: Delivery) -> None:
         """A viewer was sent this; of the newest final only the encoded bytes are kept on."""
         self.pictures += 1

@@ -34,7 +34,7 @@ from streaming.errors import (
 from streaming.hosting import Hosted, Post, Viewer
 from streaming.limits import Limits
 from streaming.memory import give_back
-from streaming.messages import Failed, FromEngine, Loaded, Outputs, Ready, Ticked, Warming
+from streaming.messages import Failed, FromEngine, Loaded, Lost, Outputs, Ready, Ticked, Warming
 from streaming.observe import Observer
 from streaming.oneshot import generate
 from streaming.protocol import Format, PictureFrame
@@ -137,6 +137,9 @@ class Hub:
         if isinstance(message, Loaded):
             self._specs = message.specs
             self._loaded.set()
+        if isinstance(message, Lost):
+            for hosted in self._sessions.values():
+                hosted.lost()
         former, self._readiness = self._readiness, self._readiness.after(message)
         if self._readiness.state == "failed":
             self._loaded.set()

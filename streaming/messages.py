@@ -107,6 +107,14 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """The engine's process ended by itself and another one is being started: whatever it held is
+    gone. Said by who carries the messages; `Loaded` follows."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The engine can't go on (weights that don't load, a dead device). Nothing follows."""
 
@@ -118,4 +126,4 @@ class Stopped:
     """The loop ended as asked. Nothing follows."""
 
 
-FromEngine = Loaded | Warming | Ready | Outputs | Failed | Ticked | Broken | Stopped
+FromEngine = Loaded | Warming | Ready | Outputs | Failed | Ticked | Lost | Broken | Stopped

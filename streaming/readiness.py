@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from streaming.messages import Broken, FromEngine, Ready, Stopped, Warming
+from streaming.messages import Broken, FromEngine, Lost, Ready, Stopped, Warming
 from streaming.protocol import Status
 
 
@@ -32,6 +32,8 @@ class Readiness:
             return Readiness("warming", message.stage, message.fraction, message.seconds_left)
         if isinstance(message, Ready):
             return Readiness("ready", stage="", fraction=1.0)
+        if isinstance(message, Lost):
+            return Readiness("warming", "starting again", message=message.reason)
         if isinstance(message, Broken):
             return Readiness("failed", self.stage, self.fraction, message=message.reason)
         if isinstance(message, Stopped):

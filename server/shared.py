@@ -1,0 +1,66 @@
+"""What gateway and worker hold together: a line between them, and memory that both see.
+
+Role: makes the pair of sockets and the shared memory, hands them to a child process as file
+descriptors, and opens them there.
+
+Invariants: the memory has no name and needs no cleaning up: it is gone with the last process that
+holds it, whatever ended that. It does not know: messages, processes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import tempfile
+from dataclasses import dataclass
+
+from streaming.ring import HEADER, Ring
+
+TO_ENGINE = HEADER + 32 * 2**20
+"""Bytes for what goes to the engine: 170 canvases of 256²."""
+FROM_ENGINE = HEADER + 96 * 2**20
+"""Bytes for what comes from it: 32 pictures of 1024². Both are touched only as far as is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """One process's ends: a connected stream socket and the memory's descriptor."""
+
+    line: socket.socket
+    memory: int
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """What a child must inherit, in `opened`'s order."""
+        return self.line.fileno(), self.memory
+
+    def rings(self) -> tuple[Ring, Ring]:
+        """(to the engine, from the engine)."""
+        whole = memoryview(mmap.mmap(self.memory, TO_ENGINE + FROM_ENGINE))
+        return Ring(whole[:TO_ENGINE]), Ring(whole[TO_ENGINE:])
+
+    def close(self) -> None:
+        """Close both; rings that were made stay."""
+        self.line.close()
+        os.close(self.memory)
+
+
+def make() -> tuple[Ends, Ends]:
+    """(the gateway's ends, the worker's)."""
+    memory = _memory()
+    os.ftruncate(memory, TO_ENGINE + FROM_ENGINE)
+    ours, theirs = socket.socketpair()
+    return Ends(ours, os.dup(memory)), Ends(theirs, memory)
+
+
+def _memory() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("riverrun")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def opened(line: int, memory: int) -> Ends:
+    """A child's ends, from the descriptors that it inherited."""
+    return Ends(socket.socket(fileno=line), memory)

@@ -1,0 +1,156 @@
+"""The engine's own process: what the gateway is spared, and what happens when either dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streaming.protocol import PictureFrame, Status
+from tests.conftest import Serve
+from tests.pen import SECONDS, drawing
+from tests.serving import Served
+
+
+def worker_of(served: Served) -> psutil.Process:
+    (worker,) = psutil.Process(served.process.pid).children()
+    return worker
+
+
+def until(condition: Callable[[], bool], seconds: float = SECONDS) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+def libraries(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads /proc")
+def test_only_the_worker_has_torch(serve: Serve) -> None:
+    served = serve("--model", "scenes")
+    served.wait_ready()
+    assert served.post("/v1/generate", json={"prompt": "night", "steps": 1}).status_code == 200
+    assert "libtorch" in libraries(worker_of(served).pid)
+    assert "libtorch" not in libraries(served.process.pid)
+
+
+async def test_a_killed_worker_costs_nobody_the_connection_nor_an_edit(serve: Serve) -> None:
+    served = serve("--model-option", "step_ms=20")
+    served.wait_ready()
+    first = worker_of(served).pid
+    async with drawing(served.socket_url) as pen:
+        revision = (await pen.accepted(await pen.params(prompt="hill", steps=8))).revision
+        await pen.wait_for(PictureFrame, lambda frame: frame.revision == revision)
+        os.kill(first, signal.SIGKILL)
+        status = await pen.wait_for(Status)
+        assert (status.state, status.stage) == ("warming", "starting again")
+        assert "signal 9" in status.message
+        newer = await pen.params(seed=7)  # while nobody is there to paint it
+        await pen.wait_for(Status, lambda told: told.state == "ready")
+        final = await pen.final(revision + 1)
+        assert final.revision == revision + 1
+        assert newer
+        after = (await pen.accepted(await pen.params(seed=8))).revision
+        assert (await pen.final(after)).revision == after
+    assert worker_of(served).pid != first
+    assert "signal 9" in served.wait_log("engine lost")
+    assert served.get("/readyz").status_code == 200
+
+
+async def test_what_was_in_the_making_when_it_died_is_made(serve: Serve) -> None:
+    served = serve("--model-option", "step_ms=100")
+    served.wait_ready()
+    async with drawing(served.socket_url) as pen:
+        revision = (await pen.accepted(await pen.params(prompt="hill", steps=8))).revision
+        await pen.wait_for(PictureFrame, lambda frame: frame.revision == revision)
+        os.kill(worker_of(served).pid, signal.SIGKILL)
+        assert (await pen.final(revision)).revision == revision
+
+
+async def test_what_was_shown_whole_is_not_made_again(serve: Serve) -> None:
+    served = serve()
+    served.wait_ready()
+    async with drawing(served.socket_url) as pen:
+        await pen.final((await pen.accepted(await pen.params(prompt="hill"))).revision)
+        made = served.figure('riverrun_pictures_sent_total{kind="final"}')
+        os.kill(worker_of(served).pid, signal.SIGKILL)
+        await pen.wait_for(Status, lambda told: told.state == "ready")
+        await pen.final((await pen.accepted(await pen.params(seed=5))).revision)
+    assert served.figure('riverrun_pictures_sent_total{kind="final"}') == made + 1
+
+
+def test_what_kills_it_again_and_again_is_given_up(serve: Serve) -> None:
+    served = serve()
+    seen: set[int] = set()
+    for _ in range(4):
+        served.wait_ready()
+        pid = worker_of(served).pid
+        assert pid not in seen
+        seen.add(pid)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: served.get("/readyz").status_code == 503)
+        if len(seen) < 4:
+            until(lambda: served.get("/readyz").status_code == 200)
+    answer = served.get("/readyz")
+    assert answer.status_code == 503
+    assert "signal 9" in answer.text
+    assert served.get("/healthz").status_code == 200
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+
+
+def test_one_that_dies_while_it_loads_is_not_tried_again(serve: Serve) -> None:
+    served = serve("--model-option", "load_ms=60000", ready=False)
+    until(lambda: "patterns" in served.get("/readyz").text)
+    os.kill(worker_of(served).pid, signal.SIGKILL)
+    until(lambda: "signal 9" in served.get("/readyz").text)
+    assert not psutil.Process(served.process.pid).children()
+
+
+def test_the_worker_ends_with_a_killed_gateway(serve: Serve) -> None:
+    served = serve("--model-option", "load_ms=60000", ready=False)
+    until(lambda: "patterns" in served.get("/readyz").text)
+    worker = worker_of(served)
+    served.signal(signal.SIGKILL)
+    worker.wait(SECONDS)
+
+
+def test_signals_to_both_are_the_gateways_business(serve: Serve) -> None:
+    served = serve()
+    served.wait_ready()
+    worker = worker_of(served)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        worker.send_signal(number)
+    assert served.post("/v1/generate", json={"prompt": "night"}).status_code == 200
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    assert "engine stopped clean=True" in served.wait_log("engine stopped")
+    worker.wait(SECONDS)
+
+
+def test_one_that_hangs_is_killed_at_the_end(serve: Serve) -> None:
+    served = serve("--drain-seconds", "0")
+    served.wait_ready()
+    worker = worker_of(served)
+    worker.suspend()
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0
+    assert "engine stopped clean=False" in served.wait_log("engine stopped")
+    worker.wait(SECONDS)
+
+
+def test_on_a_thread_it_serves_as_well(serve: Serve) -> None:
+    served = serve("--engine", "thread")
+    served.wait_ready()
+    assert not psutil.Process(served.process.pid).children()
+    assert served.post("/v1/generate", json={"prompt": "night"}).status_code == 200
+    served.signal(signal.SIGTERM)
+    assert served.wait() == 0

@@ -62,7 +62,7 @@ class Metrics(Observer):
         self._stages = [self.edit_to_frame.labels(stage) for stage in STAGES]
         self.interval = self._times("frame_interval", "Between pictures of one connection.")
         self.pictures = self._counts("pictures_sent", "Pictures sent.", "kind")
-        self.bytes = self._count("picture_bytes", "Bytes of pictures sent.")
+        self.bytes = self._counts("picture_bytes", "Bytes of pictures sent.")
         self.drops = self._counts("pictures_dropped", "Pictures made and not sent.", "reason")
         self.sessions = self._gauge("sessions", "Sessions that exist.")
         self.sessions_begun = self._count("sessions_opened", "Sessions begun.")
@@ -85,7 +85,7 @@ class Metrics(Observer):
     def _times(self, name: str, text: str, label: str = "") -> Tallies:
         return Tallies(f"riverrun_{name}_seconds", text, label, BUCKETS, self.registry)
 
-    def _counts(self, name: str, text: str, label: str) -> Counts:
+    def _counts(self, name: str, text: str, label: str = "") -> Counts:
         return Counts(f"riverrun_{name}", text, label, self.registry)
 
     def _count(self, name: str, text: str, *labels: str) -> Counter:
@@ -130,7 +130,7 @@ class Metrics(Observer):
 
     def picture_sent(self, sent: PictureSent) -> None:
         self.pictures.add("final" if sent.final else "preview")
-        self.bytes.inc(sent.bytes)
+        self.bytes.add(count=sent.bytes)
         if sent.first:
             self.first_frame.own.observe(sent.edit_to_frame_ms / 1000)
         if sent.interval_ms is not None:

@@ -72,20 +72,21 @@ class Tallies:
 
 
 class Counts:
-    """Counters of one name, one for each value of their label."""
+    """Counters of one name, one for each value of their label; without a label only one."""
 
     def __init__(self, name: str, text: str, label: str, registry: CollectorRegistry) -> None:
         self._name, self._text, self._label = name, text, label
-        self._found: dict[str, int] = {}
+        self._found: dict[str, int] = {} if label else {"": 0}
         registry.register(self)
 
-    def add(self, value: str, count: int = 1) -> None:
+    def add(self, value: str = "", count: int = 1) -> None:
         """Count so many for this value of the label."""
         self._found[value] = self._found.get(value, 0) + count
 
     def collect(self) -> Iterable[Metric]:
         """For the registry."""
-        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
+        names = [self._label] if self._label else []
+        family = CounterMetricFamily(self._name, self._text, labels=names)
         for value, count in self._found.items():
-            family.add_metric([value], count)
+            family.add_metric([value] if self._label else [], count)
         yield family

@@ -23,10 +23,10 @@ import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from models.base import Encoded, InputSpec, Payload, Picture
@@ -51,8 +51,7 @@ PIXEL_BYTES, SPARE_BYTES = 9, 64 * 1024
 compressed in four channels of 16 bits, 1 for the row's filter where a row is one pixel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(Struct, frozen=True):
     """An encoded picture and the milliseconds that it took (0 where it came encoded)."""
 
     data: bytes

@@ -8,7 +8,6 @@ it away from the others. It does not know: sessions, credits, sockets.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from models.base import Encoded, Output
 from streaming.codecs import Encoder, Encoding
@@ -51,7 +50,7 @@ class Delivery:
             if future.done() and not future.cancelled() and not future.exception():
                 done = future.result()
                 encoded = Encoded(done.data, done.format, done.width, done.height)
-                output = replace(output, payload=encoded)
+                output = output._replace(payload=encoded)
                 break
         return Delivery(output, self.received, self.arrived, replay=True)
 

@@ -138,9 +138,10 @@ class Encoder:
     def submit(self, payload: Payload, format: Format, quality: int) -> asyncio.Future[Encoding]:
         """Begin to encode; what came encoded is done at once, in the format that it has."""
         loop = asyncio.get_running_loop()
-        if isinstance(payload, Encoded):
+        came = as_it_came(payload)
+        if came is not None:
             done: asyncio.Future[Encoding] = loop.create_future()
-            done.set_result(_as_it_came(payload))
+            done.set_result(came)
             return done
         return loop.run_in_executor(self._pool, _encode, payload, format, quality)
 
@@ -154,11 +155,13 @@ class Encoder:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _as_it_came(payload: Encoded) -> Encoding:
-    for format in FORMATS:
-        if payload.format == format:
-            return Encoding(payload.data, format, payload.width, payload.height, 0.0)
-    raise JobFailed(f"the model made {payload.format}", code="bad_output", retryable=False)
+def as_it_came(payload: Payload) -> Encoding | None:
+    """The encoding of what came encoded, in a format that clients know; None: there is none yet."""
+    if isinstance(payload, Encoded):
+        for format in FORMATS:
+            if payload.format == format:
+                return Encoding(payload.data, format, payload.width, payload.height, 0.0)
+    return None
 
 
 def _encode(payload: Payload, format: Format, quality: int) -> Encoding:

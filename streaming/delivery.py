@@ -1,6 +1,7 @@
 """One output on its way to whoever watches: encoded once per format, however many they are.
 
-Role: an `Output`, when the edit behind it arrived, when it came from the engine, and its encodings.
+Role: an `Output`, when the edit behind it arrived, when it came from the engine, and its encodings
+(`came`: the one that the device made, if it did).
 Invariants: the encoding of one format and quality is begun once; a watcher that leaves doesn't take
 it away from the others. It does not know: sessions, credits, sockets.
 """
@@ -10,28 +11,26 @@ from __future__ import annotations
 import asyncio
 
 from models.base import Encoded, Output
-from streaming.codecs import Encoder, Encoding
+from streaming.codecs import Encoder, Encoding, as_it_came
 from streaming.protocol import Format, PictureFrame, StageTimes
 
 
 class Delivery:
-    """`received`, `arrived`: seconds, when the newest edit in it came in, and when it came out."""
+    """`received`, `arrived`: seconds, when the newest edit in it came in, and when it came out.
+    `order` grows from older to newer pictures of one session."""
 
-    __slots__ = ("_encodings", "arrived", "output", "received", "replay")
+    __slots__ = ("_encodings", "arrived", "came", "order", "output", "received", "replay")
 
     def __init__(
         self, output: Output, received: float, arrived: float, replay: bool = False
     ) -> None:
         self.output = output
+        self.order = (output.revision, output.job, output.step)
+        self.came = as_it_came(output.payload)
         self.received = received
         self.arrived = arrived
         self.replay = replay
         self._encodings: dict[tuple[Format, int], asyncio.Future[Encoding]] = {}
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """Grows from older to newer pictures of one session."""
-        return self.output.revision, self.output.job, self.output.step
 
     def encoding(self, encoder: Encoder, format: Format, quality: int) -> asyncio.Future[Encoding]:
         """This output encoded; begun by whoever asks first. Don't cancel it: others may wait."""

@@ -121,12 +121,12 @@ class Engine:
         match message:
             case Submit():
                 self._submit(message)
-            case Want(session, pictures, previews):
-                row = self._row(session)
-                row.granted, row.previews = pictures, previews
-                self._scheduler.want(session, row.wanted)
-            case Forget(session):
-                self._forget(session)
+            case Want():
+                row = self._row(message.session)
+                row.granted, row.previews = message.pictures, message.previews
+                self._scheduler.want(message.session, row.wanted)
+            case Forget():
+                self._forget(message.session)
             case Stop():
                 pass  # the mailbox says so to all who ask
 

@@ -242,11 +242,15 @@ class Engine:
         results = self._attempts.call(act, rows)
         now = self._clock()
         took = 1000 * (now - started)
-        made = [(r, p) for r, p in zip(rows, results, strict=True) if not isinstance(p, Failure)]
-        if made:
-            outputs = (row.running.output(payload, row.pts(now), took) for row, payload in made)
+        shown = list(zip(rows, results, strict=True))
+        outputs = [
+            row.running.output(payload, row.pts(now), took)
+            for row, payload in shown
+            if not isinstance(payload, Failure)
+        ]
+        if outputs:
             self._deliver(Outputs(tuple(outputs)))
-        for row, result in zip(rows, results, strict=True):
+        for row, result in shown:
             self._shown(row, result)
         return took
 

@@ -34,7 +34,7 @@ BUCKETS = (
     .001, .0025, .005, .01, .02, .033, .05, .075, .1, .15, .2, .3, .5, .75, 1, 2, 5, 10,
 )
 # fmt: on
-STAGES = ("queue", "begin", "step", "decode", "wait", "encode")
+STAGES = ("total", "queue", "begin", "step", "decode", "wait", "encode")
 ROWS = (1, 2, 4, 8, 16, 32, 64)
 
 log = logging.getLogger("riverrun.session")
@@ -58,8 +58,8 @@ class Metrics(Observer):
         self.edit_to_frame = self._times(
             "edit_to_frame", "From an edit to the socket: each stage, and the total.", "stage"
         )
-        self._total = self.edit_to_frame.labels("total")
-        self._stages = [self.edit_to_frame.labels(stage) for stage in STAGES]
+        for stage in STAGES:
+            self.edit_to_frame.labels(stage)
         self.interval = self._times("frame_interval", "Between pictures of one connection.")
         self.pictures = self._counts("pictures_sent", "Pictures sent.", "kind")
         self.bytes = self._counts("picture_bytes", "Bytes of pictures sent.")
@@ -135,11 +135,10 @@ class Metrics(Observer):
             self.first_frame.own.observe(sent.edit_to_frame_ms / 1000)
         if sent.interval_ms is not None:
             self.interval.own.observe(sent.interval_ms / 1000)
-        self._total.observe(sent.edit_to_frame_ms / 1000)
-        times = sent.times
-        spent = (times.queue, times.begin, times.step, times.decode, times.wait, times.encode)
-        for figure, milliseconds in zip(self._stages, spent, strict=True):
-            figure.observe(milliseconds / 1000)
+        total, times = sent.edit_to_frame_ms, sent.times
+        self.edit_to_frame.observe_each(
+            (total, times.queue, times.begin, times.step, times.decode, times.wait, times.encode)
+        )
 
     def dropped(self, reason: str, count: int = 1) -> None:
         self.drops.add(reason, count)

@@ -137,7 +137,7 @@ class _Backlog:
 def no_credit() -> None:
     """Every picture is queued and sent, whether the reader can take it or not."""
     _put(writer, "Latest", _Backlog)
-    _put(Credits, "free", property(lambda self: 1))
+    _put(Credits, "free", property(lambda self: 1, lambda self, free: None))
     _put(Credits, "take", _take_without)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NoReturn, Protocol, runtime_checkable
+from typing import ClassVar, Literal, NamedTuple, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,8 +260,7 @@ class Encoded:
 Payload = Picture | Samples | Encoded
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Milliseconds that one output spent in each stage of the engine."""
 
     queue: float = 0.0
@@ -270,11 +269,11 @@ class Timings:
     decode: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Output:
+class Output(NamedTuple):
     """What came out for one session: a preview (`step < steps`) or a final (`final`).
 
-    `final` ends a job, never a track. `pts` is in microseconds on the session's clock.
+    `final` ends a job, never a track. `pts` is in microseconds on the session's clock. A tuple,
+    as `Timings` is: made for every picture, and a frozen dataclass takes three times as long.
     """
 
     session: str

@@ -127,9 +127,9 @@ def spec_of(options: FakeOptions) -> ModelSpec:
 
 class FakeState:
     """One row: the colours of its blocks (uint8, CELLS × CELLS × 3), its pattern's place, and how
-    far it is. Closing it twice is an assertion."""
+    far it is; `code` depends on what was asked. Closing it twice is an assertion."""
 
-    __slots__ = ("_model", "blocks", "open", "prompt", "seed", "shape", "step", "steps")
+    __slots__ = ("_model", "blocks", "code", "open", "prompt", "seed", "shape", "step", "steps")
 
     def __init__(self, model: FakeModel, request: Request) -> None:
         self._model = model
@@ -138,6 +138,7 @@ class FakeState:
         self.seed = int(request.params["seed"])
         self.steps = int(request.params["steps"])
         self.blocks = _blocks(request)
+        self.code = zlib.crc32(self.blocks.tobytes()) + self.seed
         self.step = 0
         self.open = True
 
@@ -217,7 +218,7 @@ class FakeModel:
         if self.options.faults and "wide!" in row.prompt:
             return Picture(np.zeros((4, 4), np.uint8))
         if self.options.encoded_bytes:
-            data = self._encoded[(zlib.crc32(row.blocks.tobytes()) + row.seed + row.step) % ENCODED]
+            data = self._encoded[(row.code + row.step) % ENCODED]
             return Encoded(data, "jpeg", self.options.width, self.options.height)
         return Picture(self._paint(row))
 

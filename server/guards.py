@@ -220,14 +220,24 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         super().data_received(data)
 
     def send_receive_event_to_app(self) -> None:
+        if self._taken():
+            self.frames = []
+        else:
+            super().send_receive_event_to_app()
+
+    def _taken(self) -> bool:
+        """Whether the message that is there was handled on the spot."""
         take, text = self._take, self.curr_msg_data_type == "text"
-        if take is not None and text and self._burst > 0 and len(self.frames) == 1:
-            self._burst -= 1
-            with contextlib.suppress(UnicodeDecodeError):  # answered the long way
-                if not self.close_sent and self.queue.empty() and take(self.frames[0].decode()):
-                    self.frames = []
-                    return
-        super().send_receive_event_to_app()
+        if take is None or not text or self._burst <= 0 or len(self.frames) != 1:
+            return False
+        self._burst -= 1
+        if self.close_sent or not self.queue.empty():
+            return False
+        try:
+            frame = self.frames[0].decode()
+        except UnicodeDecodeError:
+            return False  # answered the long way
+        return take(frame)
 
     def send_now(self, data: str | bytes, rest: bytes) -> bool:
         """Send a whole message if that needs no waiting: its header, `data`, and (for bytes) `rest`

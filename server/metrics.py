@@ -34,7 +34,7 @@ BUCKETS = (
     .001, .0025, .005, .01, .02, .033, .05, .075, .1, .15, .2, .3, .5, .75, 1, 2, 5, 10,
 )
 # fmt: on
-STAGES = ("queue", "begin", "step", "decode", "wait", "encode")
+STAGES = ("total", "queue", "begin", "step", "decode", "wait", "encode")
 ROWS = (1, 2, 4, 8, 16, 32, 64)
 
 log = logging.getLogger("riverrun.session")
@@ -58,11 +58,11 @@ class Metrics(Observer):
         self.edit_to_frame = self._times(
             "edit_to_frame", "From an edit to the socket: each stage, and the total.", "stage"
         )
-        self._total = self.edit_to_frame.labels("total")
-        self._stages = [self.edit_to_frame.labels(stage) for stage in STAGES]
+        for stage in STAGES:
+            self.edit_to_frame.labels(stage)
         self.interval = self._times("frame_interval", "Between pictures of one connection.")
         self.pictures = self._counts("pictures_sent", "Pictures sent.", "kind")
-        self.bytes = self._count("picture_bytes", "Bytes of pictures sent.")
+        self.bytes = self._counts("picture_bytes", "Bytes of pictures sent.")
         self.drops = self._counts("pictures_dropped", "Pictures made and not sent.", "reason")
         self.sessions = self._gauge("sessions", "Sessions that exist.")
         self.sessions_begun = self._count("sessions_opened", "Sessions begun.")
@@ -85,7 +85,7 @@ class Metrics(Observer):
     def _times(self, name: str, text: str, label: str = "") -> Tallies:
         return Tallies(f"riverrun_{name}_seconds", text, label, BUCKETS, self.registry)
 
-    def _counts(self, name: str, text: str, label: str) -> Counts:
+    def _counts(self, name: str, text: str, label: str = "") -> Counts:
         return Counts(f"riverrun_{name}", text, label, self.registry)
 
     def _count(self, name: str, text: str, *labels: str) -> Counter:
@@ -130,16 +130,15 @@ class Metrics(Observer):
 
     def picture_sent(self, sent: PictureSent) -> None:
         self.pictures.add("final" if sent.final else "preview")
-        self.bytes.inc(sent.bytes)
+        self.bytes.add(count=sent.bytes)
         if sent.first:
             self.first_frame.own.observe(sent.edit_to_frame_ms / 1000)
         if sent.interval_ms is not None:
             self.interval.own.observe(sent.interval_ms / 1000)
-        self._total.observe(sent.edit_to_frame_ms / 1000)
-        times = sent.times
-        spent = (times.queue, times.begin, times.step, times.decode, times.wait, times.encode)
-        for figure, milliseconds in zip(self._stages, spent, strict=True):
-            figure.observe(milliseconds / 1000)
+        total, times = sent.edit_to_frame_ms, sent.times
+        self.edit_to_frame.observe_each(
+            (total, times.queue, times.begin, times.step, times.decode, times.wait, times.encode)
+        )
 
     def dropped(self, reason: str, count: int = 1) -> None:
         self.drops.add(reason, count)

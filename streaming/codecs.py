@@ -23,10 +23,10 @@ import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from models.base import Encoded, InputSpec, Payload, Picture
@@ -51,8 +51,7 @@ PIXEL_BYTES, SPARE_BYTES = 9, 64 * 1024
 compressed in four channels of 16 bits, 1 for the row's filter where a row is one pixel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(Struct, frozen=True):
     """An encoded picture and the milliseconds that it took (0 where it came encoded)."""
 
     data: bytes
@@ -139,9 +138,10 @@ class Encoder:
     def submit(self, payload: Payload, format: Format, quality: int) -> asyncio.Future[Encoding]:
         """Begin to encode; what came encoded is done at once, in the format that it has."""
         loop = asyncio.get_running_loop()
-        if isinstance(payload, Encoded):
+        came = as_it_came(payload)
+        if came is not None:
             done: asyncio.Future[Encoding] = loop.create_future()
-            done.set_result(_as_it_came(payload))
+            done.set_result(came)
             return done
         return loop.run_in_executor(self._pool, _encode, payload, format, quality)
 
@@ -155,11 +155,13 @@ class Encoder:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _as_it_came(payload: Encoded) -> Encoding:
-    for format in FORMATS:
-        if payload.format == format:
-            return Encoding(payload.data, format, payload.width, payload.height, 0.0)
-    raise JobFailed(f"the model made {payload.format}", code="bad_output", retryable=False)
+def as_it_came(payload: Payload) -> Encoding | None:
+    """The encoding of what came encoded, in a format that clients know; None: there is none yet."""
+    if isinstance(payload, Encoded):
+        for format in FORMATS:
+            if payload.format == format:
+                return Encoding(payload.data, format, payload.width, payload.height, 0.0)
+    return None
 
 
 def _encode(payload: Payload, format: Format, quality: int) -> Encoding:

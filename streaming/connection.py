@@ -77,6 +77,8 @@ class Phase(Enum):
     OPEN = auto()
     CLOSED = auto()
 
+    __hash__ = object.__hash__  # an enum's own is Python code, and `TABLE` is asked for every frame
+
 
 class TooLarge(BadMessage):
     """A message over the limit."""

@@ -1,6 +1,7 @@
 """One output on its way to whoever watches: encoded once per format, however many they are.
 
-Role: an `Output`, when the edit behind it arrived, when it came from the engine, and its encodings.
+Role: an `Output`, when the edit behind it arrived, when it came from the engine, and its encodings
+(`came`: the one that the device made, if it did).
 Invariants: the encoding of one format and quality is begun once; a watcher that leaves doesn't take
 it away from the others. It does not know: sessions, credits, sockets.
 """
@@ -8,31 +9,28 @@ it away from the others. It does not know: sessions, credits, sockets.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from models.base import Encoded, Output
-from streaming.codecs import Encoder, Encoding
+from streaming.codecs import Encoder, Encoding, as_it_came
 from streaming.protocol import Format, PictureFrame, StageTimes
 
 
 class Delivery:
-    """`received`, `arrived`: seconds, when the newest edit in it came in, and when it came out."""
+    """`received`, `arrived`: seconds, when the newest edit in it came in, and when it came out.
+    `order` grows from older to newer pictures of one session."""
 
-    __slots__ = ("_encodings", "arrived", "output", "received", "replay")
+    __slots__ = ("_encodings", "arrived", "came", "order", "output", "received", "replay")
 
     def __init__(
         self, output: Output, received: float, arrived: float, replay: bool = False
     ) -> None:
         self.output = output
+        self.order = (output.revision, output.job, output.step)
+        self.came = as_it_came(output.payload)
         self.received = received
         self.arrived = arrived
         self.replay = replay
         self._encodings: dict[tuple[Format, int], asyncio.Future[Encoding]] = {}
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """Grows from older to newer pictures of one session."""
-        return self.output.revision, self.output.job, self.output.step
 
     def encoding(self, encoder: Encoder, format: Format, quality: int) -> asyncio.Future[Encoding]:
         """This output encoded; begun by whoever asks first. Don't cancel it: others may wait."""
@@ -51,7 +49,7 @@ class Delivery:
             if future.done() and not future.cancelled() and not future.exception():
                 done = future.result()
                 encoded = Encoded(done.data, done.format, done.width, done.height)
-                output = replace(output, payload=encoded)
+                output = output._replace(payload=encoded)
                 break
         return Delivery(output, self.received, self.arrived, replay=True)
 

@@ -122,12 +122,12 @@ class Engine:
         match message:
             case Submit():
                 self._submit(message)
-            case Want(session, pictures, previews):
-                row = self._row(session)
-                row.granted, row.previews = pictures, previews
-                self._scheduler.want(session, row.wanted)
-            case Forget(session):
-                self._forget(session)
+            case Want():
+                row = self._row(message.session)
+                row.granted, row.previews = message.pictures, message.previews
+                self._scheduler.want(message.session, row.wanted)
+            case Forget():
+                self._forget(message.session)
             case Stop():
                 pass  # the mailbox says so to all who ask
 
@@ -243,11 +243,15 @@ class Engine:
         results = self._attempts.call(act, rows)
         now = self._clock()
         took = 1000 * (now - started)
-        made = [(r, p) for r, p in zip(rows, results, strict=True) if not isinstance(p, Failure)]
-        if made:
-            outputs = (row.running.output(payload, row.pts(now), took) for row, payload in made)
+        shown = list(zip(rows, results, strict=True))
+        outputs = [
+            row.running.output(payload, row.pts(now), took)
+            for row, payload in shown
+            if not isinstance(payload, Failure)
+        ]
+        if outputs:
             self._deliver(Outputs(tuple(outputs)))
-        for row, result in zip(rows, results, strict=True):
+        for row, result in shown:
             self._shown(row, result)
         return took
 

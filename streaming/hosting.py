@@ -143,8 +143,8 @@ class Hosted:
         for viewer in self.viewers:
             if viewer.watching:
                 watched, space = True, viewer.room
-                if space > 0:
-                    room, previews = max(room, space), previews or viewer.previews
+                previews = previews or (space > 0 and viewer.previews)
+                room = space if space > room else room
         if watched and self._submitted < self.session.revision:
             self._submit(self._clock() if received is None else received)
         if not room and self._wanted[0] <= self._outputs:
@@ -167,7 +167,8 @@ class Hosted:
         self._woken()
         if output.final:
             self.final = delivery
-        if not sum(viewer.offer(delivery) for viewer in self.viewers):
+        taken = [viewer.offer(delivery) for viewer in self.viewers]
+        if not any(taken):
             self._observer.dropped("unwatched")
         self.update()
 

@@ -31,8 +31,9 @@ class Mailbox:
     def post(self, message: ToEngine) -> None:
         """Keep a message, in place of an older one of its session and kind. Any thread."""
         with self._filled:
+            if not self._slots:
+                self._filled.notify()  # the reader waits for the first only
             self._keep(message)
-            self._filled.notify()
 
     def receive(self, *, block: bool) -> list[ToEngine]:
         """All that was kept, oldest first; with `block` waits until there is something."""

@@ -10,14 +10,13 @@ It does not know: Prometheus, logging, HTTP.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from streaming.messages import Ticked
 from streaming.protocol import StageTimes
 
 
-@dataclass(frozen=True, slots=True)
-class PictureSent:
+class PictureSent(Struct, frozen=True):
     """One picture handed to a socket (replays to a client that came back are not counted).
 
     `first`: the session's first. `edit_to_frame_ms`: from the arrival of the newest edit in it to

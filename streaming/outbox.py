@@ -79,23 +79,20 @@ class Chunks(Generic[T]):
 
 
 class Credits:
-    """`window` items may be sent and not acknowledged. Sequences count from 1."""
+    """`window` items may be sent and not acknowledged. Sequences count from 1. `free`: how many may
+    be sent now."""
 
-    __slots__ = ("acked", "sent", "window")
+    __slots__ = ("acked", "free", "sent")
 
     def __init__(self, window: int) -> None:
-        self.window = window
+        self.free = window
         self.sent = 0
         self.acked = 0
-
-    @property
-    def free(self) -> int:
-        """How many may be sent now."""
-        return self.window - (self.sent - self.acked)
 
     def take(self) -> int:
         """Use a credit; the sequence of what is sent with it."""
         assert self.free > 0
+        self.free -= 1
         self.sent += 1
         return self.sent
 
@@ -103,9 +100,12 @@ class Credits:
         """What the last credit was taken for won't be sent after all."""
         if self.sent > self.acked:  # a hasty client may have acknowledged it already
             self.sent -= 1
+            self.free += 1
 
     def ack(self, sequence: int) -> None:
         """All up to `sequence` were shown; raises `BadMessage` for one that was never sent."""
         if sequence > self.sent:
             raise BadMessage(f"ack of picture {sequence}, but only {self.sent} were sent")
-        self.acked = max(self.acked, sequence)
+        if sequence > self.acked:
+            self.free += sequence - self.acked
+            self.acked = sequence

@@ -19,6 +19,9 @@ import numpy as np
 from models.base import BadOutput, Output, Payload, Picture, Request, State, Timings
 from streaming.messages import Submit
 
+TRACK = 0
+"""The only one, until models have several."""
+
 Close = Callable[[Callable[[], None]], None]
 """Runs a state's `close`, surviving what it raises."""
 
@@ -48,18 +51,12 @@ class Job:
 
     def output(self, payload: Payload, pts: int, decode_ms: float) -> Output:
         """What the job shows now."""
-        return Output(
-            session=self.request.session,
-            track=0,
-            job=self.request.job,
-            revision=self.request.revision,
-            step=self.state.step,
-            steps=self.state.steps,
-            final=self.final,
-            pts=pts,
-            payload=payload,
-            timings=Timings(self.queue_ms, self.begin_ms, self.step_ms, decode_ms),
-        )
+        request, step, steps = self.request, self.state.step, self.state.steps
+        timings = Timings(self.queue_ms, self.begin_ms, self.step_ms, decode_ms)
+        return Output(  # by position: by name takes three times as long
+            request.session, TRACK, request.job, request.revision,
+            step, steps, step >= steps, pts, payload, timings,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -133,8 +133,9 @@ class Scheduler:
     def want(self, session: str, wanted: bool) -> None:
         """Whether anybody would take a picture of the session now. Nobody does at first."""
         row = self._row(session)
-        row.wanted = wanted
-        self._settle(row)
+        if row.wanted != wanted:
+            row.wanted = wanted
+            self._settle(row)
 
     def forget(self, session: str) -> None:
         """The session is over, whatever its phase. Unknown sessions are no error."""
@@ -221,8 +222,9 @@ class Scheduler:
         phase = TRANSITIONS.get((row.phase, event))
         if phase is None:
             raise IllegalTransition(session, row.phase, event)
-        row.phase = phase
-        self._settle(row)
+        if row.phase is not phase:
+            row.phase = phase
+            self._settle(row)
 
     def _settle(self, row: _Row) -> None:
         if row.ready:

@@ -19,6 +19,8 @@ import asyncio
 import math
 from collections import deque
 
+from msgspec import Struct
+
 from streaming.codecs import Encoding
 from streaming.delivery import Delivery
 from streaming.errors import JobFailed, TooSlow
@@ -62,6 +64,15 @@ class Leave(Exception):
         self.reason = reason
 
 
+class _Chosen(Struct):
+    """A picture that a credit was taken for at `taken`; sent as soon as it has its `encoding`."""
+
+    delivery: Delivery
+    sequence: int
+    taken: float
+    encoding: Encoding | None
+
+
 class Writer:
     """A `Viewer`. Its other methods are called by the reader of the same connection."""
 
@@ -76,7 +87,7 @@ class Writer:
         self._hello = Hello(1)
         self._credits = Credits(1)
         self._latest: Latest[Delivery] = Latest()
-        self._chosen: tuple[Delivery, int, float, asyncio.Future[Encoding]] | None = None
+        self._chosen: _Chosen | None = None
         self._newest = (-1, 0, 0)
         self._last_sent: float | None = None
         self._deadline: asyncio.Timeout | None = None
@@ -115,8 +126,7 @@ class Writer:
     def ack(self, sequence: int) -> None:
         """A picture was shown; raises `BadMessage` for one that was never sent."""
         self._credits.ack(sequence)
-        if self._deadline is None:
-            self._choose()
+        if self._deadline is None and self._choose():
             self._push()
         if self._hosted is not None:
             self._hosted.update()
@@ -150,9 +160,9 @@ class Writer:
         self._newest = delivery.order
         if self._latest.put(delivery) is not None:
             self._hub.observer.dropped("replaced")
-        if self._deadline is None:  # at once, so that the demand for the next picture never lapses
-            self._choose()
-        self._push()
+        # At once, so that the demand for the next picture never lapses.
+        if self._deadline is None and self._choose():
+            self._push()
         return True
 
     def changed(self) -> None:
@@ -211,10 +221,11 @@ class Writer:
         """Choose a picture if one may be sent, and send the chosen one if it is encoded."""
         if self._choose() and self._hosted is not None:
             self._hosted.update()
-        if self._chosen is not None and self._chosen[3].done():
-            chosen, self._chosen = self._chosen, None
+        chosen = self._chosen
+        if chosen is not None and chosen.encoding is not None:
+            self._chosen = None
             self._wake.set()
-            await self._send_picture(*chosen)
+            await self._send_picture(chosen, chosen.encoding)
 
     def _choose(self) -> bool:
         """Choose the newest picture if one may be sent; whether the demand has changed by it, of
@@ -224,67 +235,67 @@ class Writer:
         delivery = self._latest.take()
         if delivery is None:
             return False
-        sequence, taken = self._credits.take(), self._hub.clock()
-        hello = self._hello
-        encoding = delivery.encoding(self._hub.encoder, hello.format, hello.quality)
-        self._chosen = (delivery, sequence, taken, encoding)
-        if not encoding.done():
-            encoding.add_done_callback(lambda _: self._push())
+        sequence, taken, hello = self._credits.take(), self._hub.clock(), self._hello
+        self._chosen = _Chosen(delivery, sequence, taken, delivery.came)
+        if delivery.came is None:
+            future = delivery.encoding(self._hub.encoder, hello.format, hello.quality)
+            future.add_done_callback(self._encoded)
         return True
+
+    def _encoded(self, future: asyncio.Future[Encoding]) -> None:
+        """The chosen picture is encoded, or can't be."""
+        if self._hosted is None or self._chosen is None or future.cancelled():
+            return
+        try:
+            self._chosen.encoding = future.result()
+        except JobFailed as error:
+            self._chosen = None
+            self._credits.untake()
+            self.reply(error_message(error))
+            self._hosted.update()
+            self._wake.set()
+        else:
+            self._push()
 
     def _push(self) -> None:
         """Send the chosen picture on the spot if it is encoded, nothing waits before it and the
         socket takes it; else the task is woken. A task's turn would cost as much as the sending."""
         chosen = self._chosen
-        if self._hosted is None or chosen is None or not chosen[3].done():
+        if self._hosted is None or chosen is None or chosen.encoding is None:
             return
-        if self._prompt is None or not self._clear or chosen[3].exception() is not None:
+        if self._prompt is None or not self._clear:
             self._wake.set()
             return
-        delivery, sequence, taken, future = chosen
         sent = self._hub.clock()
-        frame = delivery.frame(future.result(), sequence, taken, sent)
+        frame = chosen.delivery.frame(chosen.encoding, chosen.sequence, chosen.taken, sent)
         if not self._prompt.send_now(picture_header(frame), frame.data):
             self._wake.set()
             return
         self._chosen = None
-        self._observe(self._hosted, delivery, frame, sent)
-        self._hosted.sent(delivery)
+        self._note(self._hosted, chosen.delivery, frame, sent)
         if self._choose():
             self._hosted.update()
             self._wake.set()
 
-    async def _send_picture(
-        self, delivery: Delivery, sequence: int, taken: float, future: asyncio.Future[Encoding]
-    ) -> None:
-        try:
-            encoding = future.result()
-        except JobFailed as error:
-            self._credits.untake()
-            self.reply(error_message(error))
-            if self._hosted is not None:
-                self._hosted.update()
-            return
+    async def _send_picture(self, chosen: _Chosen, encoding: Encoding) -> None:
         sent = self._hub.clock()
-        frame = delivery.frame(encoding, sequence, taken, sent)
+        frame = chosen.delivery.frame(encoding, chosen.sequence, chosen.taken, sent)
         await self._send(encode_picture(frame))
         if self._hosted is not None:
-            self._observe(self._hosted, delivery, frame, sent)
-            self._hosted.sent(delivery)
+            self._note(self._hosted, chosen.delivery, frame, sent)
 
-    def _observe(
-        self, hosted: Hosted, delivery: Delivery, frame: PictureFrame, sent: float
-    ) -> None:
+    def _note(self, hosted: Hosted, delivery: Delivery, frame: PictureFrame, sent: float) -> None:
+        """This picture went out."""
         last, self._last_sent = self._last_sent, sent
-        if delivery.replay:
-            return
-        interval = None if last is None else (sent - last) * 1000
-        self._hub.observer.picture_sent(
-            PictureSent(
-                hosted.session.id, frame.revision, hosted.pictures == 0, frame.final,
-                frame.sent - frame.received, interval, len(frame.data), frame.times,
-            )
-        )  # fmt: skip
+        if not delivery.replay:
+            interval = None if last is None else (sent - last) * 1000
+            self._hub.observer.picture_sent(
+                PictureSent(
+                    hosted.session.id, frame.revision, hosted.pictures == 0, frame.final,
+                    frame.sent - frame.received, interval, len(frame.data), frame.times,
+                )
+            )  # fmt: skip
+        hosted.sent(delivery)
 
     async def _send(self, data: str | bytes) -> None:
         if self._prompt is not None and self._prompt.send_now(data):

@@ -207,7 +207,7 @@ async def test_an_outputs_message_may_hold_many_sessions() -> None:
     hub, engine, _ = a_hub()
     sessions = [hub.open() for _ in range(3)]
     outputs = [engine.make(s.snapshot()) for s in sessions]
-    hub.receive(Outputs(tuple(replace(o, job=o.job + 1) for o in outputs)))
+    hub.receive(Outputs(tuple(o._replace(job=o.job + 1) for o in outputs)))
     for session in sessions:
         final = hub.hosted(session.id).final
         assert final is not None

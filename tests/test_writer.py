@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.base import Encoded, Samples
+from models.base import Encoded, Payload, Samples
 from streaming.limits import Limits
 from streaming.messages import Failed, Submit
 from streaming.protocol import (
@@ -230,12 +230,15 @@ async def test_what_is_encoded_already_is_sent_as_it_is() -> None:
         assert (frame.format, frame.data) == ("webp", b"bytes of a device")
 
 
-async def test_an_output_that_is_no_picture_costs_its_job_and_no_credit() -> None:
+@pytest.mark.parametrize(
+    "nothing",
+    [Samples(np.zeros((1, 4), np.float32), 16000), Encoded(b"of no known format", "h264", 64, 64)],
+)
+async def test_an_output_that_is_no_picture_costs_its_job_and_no_credit(nothing: Payload) -> None:
     async with a_house() as house:
         wire, welcome = await house.enter(Hello(1, credits=1))
         wire.say(Params(1, {"seed": 1}))
         await wire.expect(Accepted)
-        nothing = Samples(np.zeros((1, 4), np.float32), 16000)
         house.engine.make(house.engine.requests[-1], payload=nothing)
         assert (await wire.expect(Error)).code == "bad_output"
         await until(lambda: house.engine.wanted(welcome.session))

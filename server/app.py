@@ -44,7 +44,16 @@ from streaming.clock import monotonic
 from streaming.errors import RiverrunError
 from streaming.hub import Hub
 from streaming.limits import Limits
-from streaming.messages import Broken, FromEngine, Loaded, Ready, Stopped, ToEngine
+from streaming.messages import (
+    Broken,
+    FromEngine,
+    Loaded,
+    Outputs,
+    Ready,
+    Stopped,
+    Ticked,
+    ToEngine,
+)
 from streaming.protocol import PATH
 
 log = logging.getLogger("riverrun.engine")
@@ -60,7 +69,8 @@ def create_app(settings: Settings) -> Starlette:
     metrics = LoggedMetrics()
 
     def receive(message: FromEngine) -> None:
-        _note(message, metrics)
+        if not isinstance(message, Outputs | Ticked):  # which come with every picture
+            _note(message, metrics)
         hub.receive(message)
 
     def post(message: ToEngine) -> None:

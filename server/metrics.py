@@ -24,7 +24,7 @@ from prometheus_client import (
 from prometheus_client.process_collector import ProcessCollector
 
 from server.logs import event
-from server.tally import Counts, Tallies
+from server.tally import Counts, Tallies, Tally
 from streaming.messages import Ticked
 from streaming.observe import Observer, PictureSent
 
@@ -81,6 +81,7 @@ class Metrics(Observer):
         self.begin = self._times("begin", "One begin call of the model.", "model")
         self.step = self._times("step", "One step call of the model.", "model")
         self.decode = self._times("decode", "One decode call of the model.", "model")
+        self._models: dict[str, tuple[Gauge, Tally, Tally, Tally, Tally]] = {}
 
     def _times(self, name: str, text: str, label: str = "") -> Tallies:
         return Tallies(f"riverrun_{name}_seconds", text, label, BUCKETS, self.registry)
@@ -97,9 +98,7 @@ class Metrics(Observer):
     def expect_models(self, names: Iterable[str]) -> None:
         """Show the figures of these models from the start, at zero."""
         for name in names:
-            for figure in (self.rows, self.begin, self.step, self.decode):
-                figure.labels(name)
-            self.queue.labels(name)
+            self._of(name)
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""
@@ -144,15 +143,25 @@ class Metrics(Observer):
         self.drops.add(reason, count)
 
     def tick(self, ticked: Ticked) -> None:
-        model = ticked.model
-        self.queue.labels(model).set(ticked.waiting)
+        queue, rows, begin, step, decode = self._of(ticked.model)
+        queue.set(ticked.waiting)
         if ticked.rows:
-            self.rows.labels(model).observe(ticked.rows)
-            self.step.labels(model).observe(ticked.step_ms / 1000)
+            rows.observe(ticked.rows)
+            step.observe(ticked.step_ms / 1000)
         if ticked.begin_ms:
-            self.begin.labels(model).observe(ticked.begin_ms / 1000)
+            begin.observe(ticked.begin_ms / 1000)
         if ticked.decode_ms:
-            self.decode.labels(model).observe(ticked.decode_ms / 1000)
+            decode.observe(ticked.decode_ms / 1000)
+
+    def _of(self, model: str) -> tuple[Gauge, Tally, Tally, Tally, Tally]:
+        """A model's figures, looked up once."""
+        found = self._models.get(model)
+        if found is None:
+            found = self._models[model] = (
+                self.queue.labels(model), self.rows.labels(model), self.begin.labels(model),
+                self.step.labels(model), self.decode.labels(model),
+            )  # fmt: skip
+        return found
 
 
 class LoggedMetrics(Metrics):

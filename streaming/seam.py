@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -162,38 +162,38 @@ class Unpacker(Generic[M]):
         self._ring = ring
         self._kinds: dict[int, type[Any]] = {_NUMBER[kind]: kind for kind in kinds}
         self._lately: _Lately[Pixels] = _Lately()
-        self._buffer = bytearray()
+        self._decoder = msgspec.msgpack.Decoder()
+        self._rest = b""
         self._last: tuple[int, int] | None = None
 
     def feed(self, data: bytes) -> list[M]:
         """All messages that are whole now; raises `SeamBroken`."""
-        self._buffer += data
+        if self._rest:
+            data = self._rest + data
+        messages: list[M] = []
+        begin, size = 0, len(data)
         try:
-            return [message for body in self._bodies() for message in self._messages(body)]
+            while (first := begin + LENGTH) <= size:
+                end = first + int.from_bytes(data[begin:first], "big")
+                if end > size:
+                    break
+                self._frame(data[first:end], messages)
+                begin = end
         except (msgspec.MsgspecError, ValueError, TypeError, IndexError, KeyError) as error:
             raise SeamBroken(f"{type(error).__name__}: {error}") from error
+        self._rest = data[begin:]
+        return messages
 
-    def _bodies(self) -> Iterator[bytes]:
-        buffer = self._buffer
-        while len(buffer) >= LENGTH:
-            end = LENGTH + int.from_bytes(buffer[:LENGTH], "big")
-            if len(buffer) < end:
-                return
-            body = bytes(buffer[LENGTH:end])
-            del buffer[:end]
-            yield body
-
-    def _messages(self, body: bytes) -> list[M]:
-        packed = msgspec.msgpack.decode(body)
-        messages = [self._message(self._kinds[number], rest) for number, *rest in packed]
+    def _frame(self, body: bytes, messages: list[M]) -> None:
+        for number, *rest in self._decoder.decode(body):
+            messages.append(self._message(self._kinds[number], rest))
         if self._last is not None:
             self._ring.free(*self._last)
             self._last = None
-        return messages
 
     def _message(self, kind: type[Any], rest: list[Any]) -> Any:
         if kind is Outputs:
-            return Outputs(tuple(self._output(*each) for each in rest))
+            return Outputs(tuple([self._output(*each) for each in rest]))
         if kind is Submit:
             return self._submit(*rest)
         if kind is Loaded:

@@ -27,6 +27,7 @@ GIVEN = [
     ("--device", "cpu", "device", "cpu"),
     ("--dtype", "fp16", "dtype", "fp16"),
     ("--threads", "2", "threads", 2),
+    ("--engine", "thread", "engine", "thread"),
     ("--host", "::1", "host", "::1"),
     ("--port", "0", "port", 0),
     ("--public-url", "https://draw.example.org/", "public_url", "https://draw.example.org"),

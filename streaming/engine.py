@@ -113,9 +113,9 @@ class Engine:
     def _serve(self) -> None:
         while True:
             for message in self._mailbox.receive(block=not self._scheduler.busy):
+                if isinstance(message, Stop):
+                    return
                 self._take(message)
-            if self._mailbox.stopping:
-                return
             self._tick()
 
     def _take(self, message: ToEngine) -> None:
@@ -128,8 +128,6 @@ class Engine:
                 self._scheduler.want(message.session, row.wanted)
             case Forget():
                 self._forget(message.session)
-            case Stop():
-                pass  # the mailbox says so to all who ask
 
     def _submit(self, submit: Submit) -> None:
         request = submit.request

@@ -76,4 +76,5 @@ class Port(Mailbox):
             messages = self._unpacker.feed(data) if data else [Stop()]
             for message in messages:
                 self._keep(message)
-            wait = wait and not messages
+            if messages and len(data) < CHUNK:
+                return

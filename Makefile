@@ -5,12 +5,19 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
 NPM    := PYTHON="$(abspath $(BIN)/python)" ../web/scripts/npm.sh
 TORCH  := torch==2.13.0
 PAGE   := server/static/index.html
 PAGE_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: serve test bench check format page clean help
+# What measures time carries the marker; naming its files saves importing all the others.
+ALONE  = $(shell grep -rl --include='test_*.py' 'pytest\.mark\.alone' tests)
+WORKERS := 3
+# Older makes than 4 can't keep the output of two targets apart.
+OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+.PHONY: serve test bench check check-page format page clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -22,15 +29,28 @@ help:
 serve: $(VENV)/.server $(PAGE)
 	@exec $(BIN)/riverrun serve $(ARGS)
 
-test: $(VENV)/.dev $(PAGE) $(VENV)/.browser check
-	cd web && $(NPM) run check
-	cd web && $(NPM) run test
-	$(BIN)/python -m pytest $(ARGS)
+# Python's packages come beside the system's Chromium, the page beside the checks of Python. The tests
+# that measure time run first and alone, the others in several processes: they wait for deadlines,
+# servers and the browser as much as they compute. With ARGS it is one plain pytest.
+test:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.dev $(VENV)/.browser
+	@$(MAKE) --no-print-directory -j2 $(OUTPUT_SYNC) check $(PAGE) check-page
+ifeq ($(strip $(ARGS)),)
+	@$(PYTEST) -m alone $(ALONE); alone=$$?; \
+	$(PYTEST) -m "not alone" -n $(WORKERS) --dist loadscope --no-loadscope-reorder || exit; \
+	[ $$alone = 0 ] || { echo "Of the tests that run alone some failed: see further up."; exit $$alone; }
+else
+	$(PYTEST) $(ARGS)
+endif
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+check-page: web/node_modules/.installed
+	cd web && $(NPM) run check
+	cd web && $(NPM) run test
 
 bench: $(VENV)/.dev $(PAGE)
 	$(BIN)/python -m loadtests bench $(ARGS)
@@ -79,7 +99,7 @@ $(PAGE): web/node_modules/.installed $(PAGE_SOURCES)
 	@touch $@
 
 # The browser tests drive the system's Chromium.
-$(VENV)/.browser: | $(VENV)/.dev
+$(VENV)/.browser: | $(BIN)/python
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  command -v google-chrome >/dev/null || { \
 	    echo "installing Chromium from the system's packages"; \

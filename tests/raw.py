@@ -65,6 +65,14 @@ def read_to_end(raw: socket.socket) -> bytes:
     return found
 
 
+def read_until(raw: socket.socket, end: bytes) -> bytes:
+    """Everything until `end` has come or the server closes."""
+    found = b""
+    while end not in found and (chunk := raw.recv(65536)):
+        found += chunk
+    return found
+
+
 def close_code(data: bytes) -> int:
     """The code of the close frame at the end of what a server sent."""
     at = data.rindex(b"\x88")

@@ -2,8 +2,8 @@
 
 Role: each case measures with a healthy server and with one that has the fault planted
 (`loadtests/faults.py`), small and short, and asks for two things: the figure misses its goal, and
-it is clearly worse than the healthy one on the same machine a moment ago (a figure that always
-missed would pass the first alone). The healthy one isn't held to its goal: machines differ.
+it is clearly worse than the healthy one, measured beside it on the same machine (a figure that
+always missed would pass the first alone). The healthy one isn't held to its goal: machines differ.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from loadtests.figures.slow import slow_reader
 from loadtests.figures.start import start
 from loadtests.figures.tax import server_tax, server_tax_fast
 from loadtests.metric import Metric
+
+pytestmark = pytest.mark.alone
 
 Measure = Callable[[Plan], Awaitable[list[Metric]]]
 SMALL = Plan(rounds=1, pace=0.15, scenes=STAND_IN)
@@ -58,8 +60,6 @@ CASES: dict[str, tuple[Measure, Plan, str, tuple[str, ...]]] = {
     "gateway_ratio": (gateway_ratio, SMALL, "slow_send", ("gateway_ratio",)),
     "start": (quick_start, SMALL, "slow_start", ("start_ratio", "page_alive_s")),
 }
-ALONE = {"server_tax_fast", "slow_reader", "gateway_ratio", "start"}
-"""These keep a core busy, or look at the slowest few; the others measure both servers at once."""
 MARGIN = 1.25
 
 
@@ -94,10 +94,7 @@ async def test_a_planted_fault_is_seen(case: str) -> None:
     broken_plan = replace(plan, fault=fault)
 
     async def look() -> None:
-        if case in ALONE:
-            healthy, broken = await measure(plan), await measure(broken_plan)
-        else:
-            healthy, broken = await asyncio.gather(measure(plan), measure(broken_plan))
+        healthy, broken = await asyncio.gather(measure(plan), measure(broken_plan))
         judge(healthy, broken, names)
 
     await seen(look)

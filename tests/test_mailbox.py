@@ -6,6 +6,8 @@ import queue
 import threading
 import time
 
+import pytest
+
 from models.base import Request
 from streaming.mailbox import Mailbox
 from streaming.messages import Forget, Stop, Submit, ToEngine, Want
@@ -65,6 +67,7 @@ def test_stop_is_known_before_it_is_read() -> None:
     assert mailbox.stopping
 
 
+@pytest.mark.alone
 def test_a_blocked_reader_uses_no_cpu_and_wakes_at_once() -> None:
     mailbox, told = Mailbox(), queue.Queue[tuple[list[ToEngine], float, float]]()
     waiting = threading.Event()

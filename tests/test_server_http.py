@@ -164,6 +164,7 @@ async def test_a_model_that_does_not_load_is_told_and_the_process_stays() -> Non
         assert not any("Traceback" in line for line in served.lines)
 
 
+@pytest.mark.alone
 def test_alive_within_a_second_of_the_start() -> None:
     """The bound is 1 s on an idle machine, and the benchmark measures that; here the best of three,
     beside what the interpreter needs for the web server alone, says that nothing heavy got into

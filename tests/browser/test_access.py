@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
 
 from tests.browser.conftest import Open
-from tests.browser.driver import Draw, new_tab
+from tests.browser.driver import Draw
 from tests.serving import Served, serving
 
 CONTROLS = "button, input, textarea, select, [tabindex='0'], [role=application]"
@@ -219,22 +218,6 @@ def test_help_lists_every_key_for_who_has_no_touch(open_page: Open) -> None:
     assert not draw.page.locator(".touches").is_visible()
     listed = draw.page.locator("dialog kbd").all_inner_texts()
     assert {*"BEGIRVOS[]10-=?/", "Enter", "Delete", "Space", "Shift", "Arrows"} <= set(listed)
-
-
-def test_choosing_a_material_moves_none_of_them(chromium: Browser) -> None:
-    with serving("--model", "scenes") as served:
-        context, draw = new_tab(chromium)
-        draw.open(served.address)
-        swatches = draw.page.locator(".swatch")
-
-        def places() -> list[float]:
-            return [swatches.nth(i).bounding_box()["x"] for i in range(swatches.count())]  # type: ignore[index]
-
-        before = places()
-        for index in range(swatches.count()):
-            draw.material(index)
-            assert places() == before
-        context.close()
 
 
 def test_who_wants_no_motion_gets_none(open_page: Open) -> None:

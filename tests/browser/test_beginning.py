@@ -11,8 +11,11 @@ from tests.serving import Served, serving
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Served]:
+def house(house: Served, model: str) -> Iterator[Served]:
     """A server with the example's materials and words; what it paints doesn't matter here."""
+    if model == "scenes":
+        yield house
+        return
     with serving("--model", "scenes") as served:
         yield served
 

@@ -184,3 +184,16 @@ def test_the_capsule_shows_one_pictures_life(open_page: Open) -> None:
     assert stages[-1] == "paint"
     stats = draw.stats()
     assert 0 < stats["editToEyeP50"] <= stats["editToEyeP95"]
+
+
+def test_choosing_a_material_moves_none_of_them(open_page: Open) -> None:
+    draw = open_page()
+    swatches = draw.page.locator(".swatch")
+
+    def places() -> list[float]:
+        return [swatches.nth(i).bounding_box()["x"] for i in range(swatches.count())]  # type: ignore[index]
+
+    before = places()
+    for index in range(swatches.count()):
+        draw.material(index)
+        assert places() == before

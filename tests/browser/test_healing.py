@@ -21,9 +21,9 @@ def engine_rows(house: Served) -> float:
 
 
 def test_a_killed_server_comes_back_and_the_canvas_is_still_there(
-    open_page: Open, serve: Serve, model: str
+    open_page: Open, serve: Serve
 ) -> None:
-    first = serve("--model", model)
+    first = serve()
     draw = open_page(first.address)
     draw.begin()
     before, paper = draw.look(), draw.look("paper")
@@ -32,7 +32,7 @@ def test_a_killed_server_comes_back_and_the_canvas_is_still_there(
     draw.wait("() => riverrun.stats().state === 'reconnecting'")
     assert draw.page.get_by_test_id("status").inner_text() == "Reconnecting"
     draw.stroke([(0.3, 0.3), (0.4, 0.3)])  # one draws on meanwhile
-    serve("--model", model, "--port", str(first.port))
+    serve("--port", str(first.port))
     draw.wait("() => riverrun.stats().state === 'live'")
     draw.settle()
     healed = draw.look("paper")

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.driver import Draw, new_tab
@@ -50,6 +51,7 @@ def milliseconds(events: list[dict[str, Any]], name: str) -> list[float]:
     return [e.get("tdur", 0) / 1000 for e in events if e["name"] == name]
 
 
+@pytest.mark.alone
 def test_no_long_task_while_pictures_arrive(
     chromium: Browser, serve: Serve, tmp_path: Path
 ) -> None:

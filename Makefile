@@ -34,7 +34,8 @@ serve: $(VENV)/.server $(PAGE)
 # servers and the browser as much as they compute. With ARGS it is one plain pytest.
 test:
 	@$(MAKE) --no-print-directory -j2 $(VENV)/.dev $(VENV)/.browser
-	@$(MAKE) --no-print-directory -j2 $(OUTPUT_SYNC) check $(PAGE) check-page
+	@$(MAKE) --no-print-directory -j2 $(OUTPUT_SYNC) check $(PAGE) check-page || \
+	  { echo "A check failed: see further up."; exit 1; }
 ifeq ($(strip $(ARGS)),)
 	@$(PYTEST) -m alone $(ALONE); alone=$$?; \
 	$(PYTEST) -m "not alone" -n $(WORKERS) --dist loadscope --no-loadscope-reorder || exit; \

@@ -114,13 +114,19 @@ class Server:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     def memory_kb(self) -> float:
-        """Private memory in kB of 1,024 bytes; the resident set where the system tells no more."""
-        rollup = Path(f"/proc/{self.process.pid}/smaps_rollup")
-        if rollup.exists():
-            lines = [line.split() for line in rollup.read_text().splitlines()]
-            return float(sum(int(line[1]) for line in lines if line[0].startswith("Private_")))
+        """Private memory of the server and its worker in kB of 1,024 bytes; the server's resident
+        set where the system tells no more."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}")
+        if (task / "children").exists():
+            children = (task / "children").read_text().split()
+            return sum(_private_kb(pid) for pid in (str(self.process.pid), *children))
         command = ["ps", "-o", "rss=", "-p", str(self.process.pid)]
         return float(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def _private_kb(pid: str) -> float:
+    lines = [line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
+    return float(sum(int(line[1]) for line in lines if line[0].startswith("Private_")))
 
 
 def free_port() -> int:

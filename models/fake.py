@@ -14,6 +14,8 @@ device call does.
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import time
 import zlib
 from collections.abc import Hashable, Sequence
@@ -51,9 +53,10 @@ ENCODED = 64
 JITTER = 64
 """A seed moves the pattern by up to so many pixels each way."""
 
-FAULTS = ("begin!", "raise!", "nan!", "oom!", "crowd!", "wide!", "fatal!")
+FAULTS = ("begin!", "raise!", "nan!", "oom!", "crowd!", "wide!", "fatal!", "die!")
 """Prompt words that break the call: `begin!`, `raise!` (in a step), `nan!` (in a decode), `oom!`,
-`crowd!` (no room for more than one row), `wide!` (a picture without colours), `fatal!`."""
+`crowd!` (no room for more than one row), `wide!` (a picture without colours), `fatal!`, `die!` (in
+a step: the process is killed)."""
 
 
 class Fatal(ModelError):
@@ -196,6 +199,8 @@ class FakeModel:
         prompts = [row.prompt for row in rows]
         self._fault(prompts, "raise!", RuntimeError("asked to fail in a step"))
         self._fault(prompts, "fatal!", Fatal("asked to lose the device"))
+        if self.options.faults and any("die!" in prompt for prompt in prompts):
+            os.kill(os.getpid(), signal.SIGKILL)
         if len(rows) > 1:
             self._fault(prompts, "crowd!", OutOfMemory("asked to have room for one row"))
         for row in rows:

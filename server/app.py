@@ -48,6 +48,7 @@ from streaming.messages import (
     Broken,
     FromEngine,
     Loaded,
+    Lost,
     Outputs,
     Ready,
     Stopped,
@@ -165,6 +166,8 @@ def _note(message: FromEngine, metrics: Metrics) -> None:
         case Broken(reason):
             metrics.ready.set(0)
             event(log, "engine broken", level=logging.ERROR, reason=reason)
+        case Lost():
+            metrics.engine_lost()
         case Stopped():
             metrics.ready.set(0)
         case _:

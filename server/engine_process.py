@@ -5,8 +5,8 @@ the hub.
 
 Invariants: lives on the event loop's thread; `post` never blocks. One frame for all that is said in
 a turn; while the worker doesn't read, newer messages replace older ones here, of each session and
-kind, and nothing grows. A worker that dies after it was ready is `Lost` and started again, a few
-times; one that dies before, or too often, is `Broken`, and nothing follows.
+kind. Once a worker was ready, one that dies or breaks is `Lost` and started again, a few times; one
+that never was, or dies too often, is `Broken`, and nothing follows.
 
 It does not know: what the messages are for, what an engine does.
 """
@@ -31,6 +31,9 @@ RESTARTS, RESTART_SECONDS = 3, 600.0
 """A worker is started again at most so often in so long: what kills it each time is no accident."""
 KILL_SECONDS = 5.0
 """How long a killed process may take to be gone."""
+SLICE = 64
+"""Messages of one frame: after a restart every session's canvas is sent, and the ring isn't large
+enough for all of them at once."""
 
 
 class EngineProcess:
@@ -43,13 +46,14 @@ class EngineProcess:
         self._waiting = Mailbox()
         self._line: WorkerLine | None = None
         self._restarts: deque[float] = deque(maxlen=RESTARTS)
-        self._flushing = self._ready = self._over = False
+        self._flushing = self._served = self._over = False
+        self._reason = ""
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Spawn the worker and keep it."""
-        self._line = await self._spawn()
-        self._keeper = asyncio.create_task(self._keep(self._line))
+        await self._spawn()
+        self._keeper = asyncio.create_task(self._keep())
 
     def post(self, message: ToEngine) -> None:
         """Tell the engine something when this turn of the loop is over."""
@@ -61,58 +65,79 @@ class EngineProcess:
     async def stop(self, seconds: float) -> bool:
         """Ask the engine to end and wait for it; whether it did. One that hangs is killed."""
         self._over = True
-        line = self._line
-        if line is None:
-            return True
+        if self._line is None:
+            return await self._kept(seconds)  # nobody is there, or another one is being started
         self._waiting.post(Stop())
         self._flush()
-        clean = await line.gone(seconds)
+        clean = await self._line.gone(seconds)
         if not clean:
-            line.kill()
-            await line.gone(KILL_SECONDS)
-        if self._keeper is not None:
-            self._keeper.cancel()
-        return clean
+            self._line.kill()
+            await self._line.gone(KILL_SECONDS)
+        return await self._kept(KILL_SECONDS) and clean
+
+    async def _kept(self, seconds: float) -> bool:
+        """Whether the keeper sees within so many seconds that all is over."""
+        if self._keeper is None:
+            return True
+        done, _ = await asyncio.wait([self._keeper], timeout=seconds)
+        self._keeper.cancel()
+        return bool(done)
 
     # --- one worker after another -----------------------------------------------------------------
 
-    async def _spawn(self) -> WorkerLine:
-        return await spawn(self._settings, self._take, self._flush)
+    async def _spawn(self) -> None:
+        """Start a worker; `Broken` where the system can't."""
+        try:
+            self._line = await spawn(self._settings, self._take, self._flush)
+        except OSError as error:
+            self._take(Broken(f"the engine's process can't be started: {error}"))
+            return
+        if self._over:
+            self._line.kill()
+        self._flush()
 
-    async def _keep(self, line: WorkerLine) -> None:
+    async def _keep(self) -> None:
         """Wait for the worker's end, and start another one where that may help."""
-        while True:
-            how = await line.ended()
+        while self._line is not None:
+            how = await self._line.ended()
             if self._over:
                 return
             self._line = None
-            reason = f"the engine's process ended by itself ({how})"
+            reason = self._reason or f"the engine's process ended by itself ({how})"
+            self._reason = ""
             if not self._may_restart():
-                self._take(Broken(reason))
+                self._take(Broken(reason), final=True)
                 return
             event(log, "engine lost", level=logging.ERROR, reason=reason)
-            self._ready = False
             self._waiting = Mailbox()
             self._take(Lost(reason))
-            self._line = line = await self._spawn()
-            self._flush()
+            await self._spawn()
 
     def _may_restart(self) -> bool:
         now = monotonic()
         often = len(self._restarts) == RESTARTS and now - self._restarts[0] < RESTART_SECONDS
         self._restarts.append(now)
-        return self._ready and not often
+        return self._served and not often
 
     # --- what crosses -----------------------------------------------------------------------------
 
     def _flush(self) -> None:
         self._flushing = False
-        if self._line is not None and self._line.open:
-            self._line.send(self._waiting.receive(block=False))
+        while self._line is not None and self._line.open:
+            messages = self._waiting.receive(block=False, most=SLICE)
+            if not messages:
+                return
+            self._line.send(messages)
 
-    def _take(self, message: FromEngine) -> None:
+    def _take(self, message: FromEngine, *, final: bool = False) -> None:
         if self._over:
             return
-        self._ready = self._ready or isinstance(message, Ready)
+        self._served = self._served or isinstance(message, Ready)
+        if isinstance(message, Broken) and self._served and not final:
+            self._reason = message.reason  # it ends now, and another one may fare better
+            return
         self._over = isinstance(message, Broken | Stopped)
-        self._receive(message)
+        try:
+            self._receive(message)
+        except Exception:  # an edge: what one session's picture does mustn't end the line for all
+            log.exception("a message of the engine couldn't be handled")

@@ -74,6 +74,7 @@ class Metrics(Observer):
 
     def _make_engine_figures(self) -> None:
         self.ready = self._gauge("ready", "1 while requests are served.")
+        self.restarts = self._count("engine_restarts", "Times that the engine's process died.")
         self.queue = self._gauge("queue", "Sessions that wait for their turn.", "model")
         self.rows = Tallies(
             "riverrun_step_rows", "Rows of one model call.", "model", ROWS, self.registry
@@ -99,6 +100,13 @@ class Metrics(Observer):
         """Show the figures of these models from the start, at zero."""
         for name in names:
             self._of(name)
+
+    def engine_lost(self) -> None:
+        """The engine died; another one is being started."""
+        self.restarts.inc()
+        self.ready.set(0)
+        for queue, *_ in self._models.values():
+            queue.set(0)
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""

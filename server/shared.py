@@ -49,9 +49,19 @@ class Ends:
 def make() -> tuple[Ends, Ends]:
     """(the gateway's ends, the worker's)."""
     memory = _memory()
-    os.ftruncate(memory, TO_ENGINE + FROM_ENGINE)
-    ours, theirs = socket.socketpair()
-    return Ends(ours, os.dup(memory)), Ends(theirs, memory)
+    try:
+        os.ftruncate(memory, TO_ENGINE + FROM_ENGINE)
+        again = os.dup(memory)
+    except OSError:
+        os.close(memory)
+        raise
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError:
+        os.close(memory)
+        os.close(again)
+        raise
+    return Ends(ours, again), Ends(theirs, memory)
 
 
 def _memory() -> int:
@@ -63,4 +73,6 @@ def _memory() -> int:
 
 def opened(line: int, memory: int) -> Ends:
     """A child's ends, from the descriptors that it inherited."""
+    for descriptor in (line, memory):  # not for children of its own
+        os.set_inheritable(descriptor, False)
     return Ends(socket.socket(fileno=line), memory)

@@ -28,6 +28,9 @@ from streaming.seam import FROM_ENGINE, Packer, SeamBroken, Unpacker
 COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "server.worker")
 """-P, or a folder `server` where the command was given would come before the modules' own."""
 
+LINGER_SECONDS = 3.0
+"""Between a line's end and its process's."""
+
 Take = Callable[[FromEngine], None]
 
 
@@ -63,8 +66,11 @@ class WorkerLine(asyncio.Protocol):
 
     async def ended(self) -> str:
         """Wait until the worker is gone and all that it said was taken; how it ended."""
-        await asyncio.wait([self._lost])
-        code = await self._process.wait()
+        gone = asyncio.ensure_future(self._process.wait())
+        await asyncio.wait([self._lost, gone], return_when=asyncio.FIRST_COMPLETED)
+        # Where a child of the worker's holds the line, its end isn't heard.
+        await asyncio.wait([self._lost], timeout=LINGER_SECONDS)
+        code = await gone
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     async def gone(self, seconds: float) -> bool:
@@ -106,24 +112,33 @@ class WorkerLine(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._lost.done():
             self._lost.set_result(None)
-        self.kill()  # who hung up can't be served, whatever it still does
+        # Who hung up can't be served any more; one that ends in order frees its device meanwhile.
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self.kill)
 
 
 async def spawn(settings: Settings, take: Take, writable: Callable[[], None]) -> WorkerLine:
-    """A worker that serves what `settings` say; it begins to load at once."""
+    """A worker that serves what `settings` say; it begins to load at once. Raises `OSError`."""
     ours, theirs = shared.make()
-    descriptors = theirs.descriptors
     try:
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, *map(str, descriptors),
-            stdin=asyncio.subprocess.DEVNULL, pass_fds=descriptors,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )  # fmt: skip
+        with contextlib.closing(theirs):
+            process = await _started(theirs.descriptors)
+        line = WorkerLine(ours, process, take, writable)
+        ours.line.setblocking(False)
+        await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours.line)
+    except BaseException:
+        ours.line.close()
+        raise
     finally:
-        theirs.close()
-    line = WorkerLine(ours, process, take, writable)
-    os.close(ours.memory)
-    ours.line.setblocking(False)
-    await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours.line)
+        os.close(ours.memory)  # it stays mapped
     line.greet(settings)
     return line
+
+
+async def _started(descriptors: Sequence[int]) -> asyncio.subprocess.Process:
+    """A fresh interpreter in a session of its own: a terminal's signals are for the gateway."""
+    kept = {name: value for name, value in os.environ.items() if name != "RIVERRUN_TOKEN"}
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, *map(str, descriptors),
+        stdin=asyncio.subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True,
+        env={**kept, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip

@@ -68,7 +68,8 @@ class Attempts:
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, ModelError):
-            return Failure(error.code, str(error), error.retryable, error.fatal)
+            text = str(error).encode(errors="replace").decode()  # it is told to clients
+            return Failure(error.code, text, error.retryable, error.fatal)
         self._log(error)
         if isinstance(error, MemoryError):
             return Failure(OutOfMemory.code, "out of memory", OutOfMemory.retryable)

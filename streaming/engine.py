@@ -1,7 +1,8 @@
 """The one owner of the device: receive → schedule → begin → step → decode what is wanted → deliver.
 
 Role: builds and loads the models, runs the loop on whatever thread calls `run`, and speaks with the
-rest of the house in the messages of `streaming.messages` alone. `EngineThread` is that thread.
+rest of the house in the messages of `streaming.messages` alone. `EngineThread` is a thread for it,
+where it has no process of its own.
 
 Invariants: an idle engine waits on a condition and uses no CPU. Messages are read between ticks
 only, so what a tick decided holds until its end. A row that fails costs its session a `Failed` and
@@ -296,7 +297,7 @@ class Engine:
 
 
 class EngineThread:
-    """The thread that an engine runs on until it has a process of its own."""
+    """A thread that an engine runs on."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

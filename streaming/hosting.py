@@ -91,6 +91,7 @@ class Hosted:
         self._encoder = encoder
         self._submitted = 0
         self._failed = 0
+        self._lost = -1  # the revision that was in the making when the engine died
         self._wanted = (0, False)
         self._outputs = 0
         self._canvas: tuple[Canvas, asyncio.Future[Encoding]] | None = None
@@ -179,14 +180,20 @@ class Hosted:
             viewer.failed(failed)
 
     def lost(self) -> None:
-        """The engine has forgotten everything. What was in the making is asked for again; what was
-        shown whole isn't."""
+        """The engine died and has forgotten everything. What was in the making is asked for again,
+        once: what it dies of twice may be the reason. What was shown whole, or failed, isn't."""
         self._outputs, self._wanted = 0, (0, False)
-        finished = self.final is not None and self.final.output.revision >= self._submitted
-        if self._received and not finished:
-            self._submitted = 0
-            if any(viewer.watching for viewer in self.viewers):
+        shown = -1 if self.final is None else self.final.output.revision
+        asked, self._lost = self._lost, -1
+        if self._received and max(shown, self._failed) < self._submitted:
+            if asked == self._submitted:
+                why = "the engine died twice while it made this"
+                self.fail(Failed(self.session.id, 0, asked, "engine_lost", why, False))
+            elif any(viewer.watching for viewer in self.viewers):
+                self._lost = self._submitted
                 self._submit(self._received[-1][1])
+            else:
+                self._submitted = 0  # whoever watches next asks
         self.update()
 
     def sent(self, delivery: Delivery) -> None:

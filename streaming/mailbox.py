@@ -11,6 +11,7 @@ It does not know: what messages do.
 from __future__ import annotations
 
 import threading
+from itertools import islice
 
 from streaming.messages import Forget, Stop, Submit, ToEngine, Want
 
@@ -35,16 +36,18 @@ class Mailbox:
                 self._filled.notify()  # the reader waits for the first only
             self._keep(message)
 
-    def receive(self, *, block: bool) -> list[ToEngine]:
-        """All that was kept, oldest first; with `block` waits until there is something."""
+    def receive(self, *, block: bool, most: int | None = None) -> list[ToEngine]:
+        """All that was kept (`most` of it), oldest first; with `block` waits until there is
+        something."""
         if not block and not self._slots:
             return []  # a dict's emptiness is read safely: what is posted now is seen next time
         with self._filled:
             while block and not self._slots:
                 self._filled.wait()
-            messages = list(self._slots.values())
-            self._slots.clear()
-            return messages
+            kept = list(islice(self._slots.items(), most))
+            for slot, _ in kept:
+                del self._slots[slot]
+            return [message for _, message in kept]
 
     def _keep(self, message: ToEngine) -> None:
         session = _session(message)

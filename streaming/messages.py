@@ -1,8 +1,8 @@
 """The seam between the gateway and the engine: small, plain, typed messages.
 
-Role: everything that crosses from the sockets' side to the device's owner and back. Today the
-engine is a thread; when it moves to its own process only the carrier changes, so nothing here
-holds a callback, a lock, a future or a live object (arrays are read-only snapshots).
+Role: everything that crosses from the sockets' side to the device's owner and back, mostly into
+another process, so nothing here holds a callback, a lock, a future or a live object (arrays are
+read-only snapshots).
 
 It does not know: sockets, asyncio, torch.
 """

@@ -58,11 +58,11 @@ class Port(Mailbox):
         self._read(wait=False)
         return self._stopping
 
-    def receive(self, *, block: bool) -> list[ToEngine]:
-        """All that came, oldest first; with `block` waits until there is something."""
+    def receive(self, *, block: bool, most: int | None = None) -> list[ToEngine]:
+        """All that came (`most` of it), oldest first; with `block` waits until there is some."""
         self.flush()
         self._read(wait=block and not self._slots)
-        return super().receive(block=False)
+        return super().receive(block=False, most=most)
 
     def _read(self, *, wait: bool) -> None:
         """Take all that the socket holds; with `wait` until a message is whole."""
@@ -76,5 +76,6 @@ class Port(Mailbox):
             messages = self._unpacker.feed(data) if data else [Stop()]
             for message in messages:
                 self._keep(message)
-            if messages and len(data) < CHUNK:
+            wait = wait and not messages
+            if not wait and len(data) < CHUNK:
                 return

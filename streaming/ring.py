@@ -71,8 +71,9 @@ class Ring:
 
     def free(self, position: int, nbytes: int) -> None:
         """What lies up to the end of these bytes was taken."""
-        with self._fence:  # a lock's release is a barrier: what was read was read before this
-            self._freed[0] = position + _aligned(nbytes)
+        with self._fence:  # a lock's release is a barrier: all was read before the next line
+            pass
+        self._freed[0] = position + _aligned(nbytes)
 
 
 def _aligned(nbytes: int) -> int:

@@ -16,7 +16,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.base import BadOutput, Output, Payload, Picture, Request, State, Timings
+from models.base import (
+    BadOutput,
+    Encoded,
+    Output,
+    Payload,
+    Picture,
+    Request,
+    Samples,
+    State,
+    Timings,
+)
 from streaming.messages import Submit
 
 TRACK = 0
@@ -51,7 +61,8 @@ class Job:
 
     def output(self, payload: Payload, pts: int, decode_ms: float) -> Output:
         """What the job shows now."""
-        request, step, steps = self.request, self.state.step, self.state.steps
+        # As plain numbers: a model's may be numpy's, which don't cross to another process.
+        request, step, steps = self.request, int(self.state.step), int(self.state.steps)
         timings = Timings(self.queue_ms, self.begin_ms, self.step_ms, decode_ms)
         return Output(  # by position: by name takes three times as long
             request.session, TRACK, request.job, request.revision,
@@ -131,10 +142,17 @@ class Shelf:
 
 
 def checked(payload: Payload) -> Payload:
-    """The payload, if it is what it says; raises `BadOutput` for a picture that isn't uint8 of
-    height × width × 3."""
+    """The payload, if it is what it says, with plain numbers; raises `BadOutput` for a picture that
+    isn't uint8 of height × width × 3, and for anything that is no payload."""
     if isinstance(payload, Picture):
         pixels = payload.pixels
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise BadOutput(f"a picture of {pixels.dtype} and shape {pixels.shape}")
+    elif isinstance(payload, Encoded):
+        if not isinstance(payload.data, bytes):
+            raise BadOutput(f"an encoded picture as {type(payload.data).__name__}")
+        if type(payload.width) is not int or type(payload.height) is not int:
+            return Encoded(payload.data, payload.format, int(payload.width), int(payload.height))
+    elif not isinstance(payload, Samples):
+        raise BadOutput(f"a {type(payload).__name__} instead of a payload")
     return payload

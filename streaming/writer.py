@@ -254,6 +254,8 @@ class Writer:
             self.reply(error_message(error))
             self._hosted.update()
             self._wake.set()
+        except Exception as error:  # the connection's edge: it ends, and the client comes back
+            self.fail(error)
         else:
             self._push()
 

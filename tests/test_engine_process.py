@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
 
+from server import engine_process
+from server.engine_process import EngineProcess
+from server.settings import Settings
+from streaming.messages import Broken, FromEngine, Lost, Ready
 from streaming.protocol import PictureFrame, Status
 from tests.conftest import Serve
 from tests.pen import SECONDS, drawing
@@ -107,6 +114,31 @@ def test_what_kills_it_again_and_again_is_given_up(serve: Serve) -> None:
     assert served.wait() == 0
 
 
+async def test_a_request_that_kills_it_twice_fails_and_nobody_else_does(serve: Serve) -> None:
+    served = serve("--model-option", "faults=true")
+    async with drawing(served.socket_url) as pen, drawing(served.socket_url) as other:
+        await other.final((await other.accepted(await other.params(prompt="hill"))).revision)
+        revision = (await pen.accepted(await pen.params(prompt="die!"))).revision
+        error = await pen.error()
+        assert (error.code, error.revision) == ("engine_lost", revision)
+        served.wait_ready()
+        for one in (pen, other):
+            revision = (await one.accepted(await one.params(prompt="lake"))).revision
+            assert (await one.final(revision)).revision == revision
+    assert served.figure("riverrun_engine_restarts_total") == 2
+
+
+async def test_a_device_that_is_lost_is_started_again(serve: Serve) -> None:
+    served = serve("--model-option", "faults=true")
+    async with drawing(served.socket_url) as pen:
+        await pen.accepted(await pen.params(prompt="fatal!"))
+        told = await pen.wait_for(Status, lambda status: status.state == "warming")
+        assert "lose the device" in told.message
+        await pen.wait_for(Status, lambda status: status.state == "ready")
+        revision = (await pen.accepted(await pen.params(prompt="lake"))).revision
+        assert (await pen.final(revision)).revision == revision
+
+
 def test_one_that_dies_while_it_loads_is_not_tried_again(serve: Serve) -> None:
     served = serve("--model-option", "load_ms=60000", ready=False)
     until(lambda: "patterns" in served.get("/readyz").text)
@@ -154,3 +186,77 @@ def test_on_a_thread_it_serves_as_well(serve: Serve) -> None:
     assert served.post("/v1/generate", json={"prompt": "night"}).status_code == 200
     served.signal(signal.SIGTERM)
     assert served.wait() == 0
+
+
+class Told(list[FromEngine]):
+    """What the hub would get; raises at the first if it is told to."""
+
+    def __init__(self, angry: bool = False) -> None:
+        super().__init__()
+        self.angry = angry
+        self.news = asyncio.Event()
+
+    def __call__(self, message: FromEngine) -> None:
+        self.append(message)
+        self.news.set()
+        if self.angry and len(self) == 1:
+            raise RuntimeError("a picture too many")
+
+    async def has(self, kind: type[FromEngine]) -> None:
+        async with asyncio.timeout(SECONDS):
+            while not any(isinstance(message, kind) for message in self):
+                self.news.clear()
+                await self.news.wait()
+
+
+FAKE = Settings(model=("fake",))
+
+
+async def test_one_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*arguments: object) -> NoReturn:
+        raise OSError("no room")
+
+    monkeypatch.setattr(engine_process, "spawn", refuse)
+    told = Told()
+    engine = EngineProcess(FAKE, told)
+    await engine.start()
+    assert told == [Broken("the engine's process can't be started: no room")]
+    assert await engine.stop(SECONDS)
+
+
+async def test_a_message_that_cannot_be_handled_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = Told(angry=True)
+    engine = EngineProcess(FAKE, told)
+    await engine.start()
+    await told.has(Ready)
+    assert "a picture too many" in caplog.text
+    assert await engine.stop(SECONDS)
+
+
+async def test_it_can_be_stopped_while_another_one_is_started() -> None:
+    told = Told()
+    engine = EngineProcess(FAKE, told)
+    await engine.start()
+    await told.has(Ready)
+    (child,) = psutil.Process().children()
+    child.kill()
+    await told.has(Lost)
+    await engine.stop(SECONDS)
+    until(lambda: not [p for p in psutil.Process().children() if p.status() != "zombie"])
+
+
+async def test_no_descriptor_is_left_of_those_that_died() -> None:
+    told = Told()
+    engine = EngineProcess(FAKE, told)
+    await engine.start()
+    await told.has(Ready)
+    before = psutil.Process().num_fds()
+    for _ in range(2):
+        told.clear()
+        psutil.Process().children()[0].kill()
+        await told.has(Ready)
+    gc.collect()  # the memory that both saw is held in cycles
+    assert psutil.Process().num_fds() <= before
+    assert await engine.stop(SECONDS)

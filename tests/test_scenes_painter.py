@@ -120,19 +120,18 @@ def test_pixel_art_is_a_coarse_grid_of_few_colours() -> None:
     assert (blocks == blocks[:, :1, :, :1]).all()
 
 
-@pytest.mark.parametrize("style", VOCABULARY["style"])
-def test_a_larger_picture_is_the_same_scene_only_finer(style: str) -> None:
-    for seed in range(6):
-        small, large = (
-            paint_scene(seed, 128, {"style": style}),
-            paint_scene(seed, 256, {"style": style}),
-        )
-        shrunk = cv2.resize(large.painting, (128, 128), interpolation=cv2.INTER_AREA)
-        assert difference(shrunk, small.painting) < 12
-        assert alike(shrunk, small.painting) > 0.97
+@pytest.mark.parametrize(
+    ("style", "most"), [("clean", 3), ("watercolour", 4), ("oil", 7), ("ink", 12), ("pixel art", 8)]
+)
+def test_a_larger_picture_is_the_same_scene_only_finer(style: str, most: float) -> None:
+    for seed in range(4):
+        small = paint_scene(seed, 256, {"style": style})
+        large = paint_scene(seed, 512, {"style": style})
+        shrunk = cv2.resize(large.painting, (256, 256), interpolation=cv2.INTER_AREA)
+        assert difference(shrunk, small.painting) < most
+        assert alike(shrunk, small.painting) > 0.98
         assert small.words == large.words
-        same = large.labels[::2, ::2] == small.labels
-        assert same.mean() > 0.93
+        assert (large.labels[::2, ::2] == small.labels).mean() > 0.97
 
 
 @pytest.mark.parametrize("group", ["time", "weather", "style"])

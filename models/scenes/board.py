@@ -23,6 +23,7 @@ from models.scenes.palette import MATERIALS
 Labels = NDArray[np.uint8]
 Points = Sequence[tuple[float, float]]
 Window = tuple[slice, slice]
+Ink = tuple[float, ...]  # a colour in 0–255, ready for the brush
 WHOLE: Window = (slice(None), slice(None))
 FINE = 4  # sub-pixel bits of OpenCV's drawing calls
 
@@ -145,29 +146,35 @@ class Brush:
     size: int
     corner: tuple[int, int] = (0, 0)
 
-    def fill(self, shape: Points, colour: Array) -> None:
+    def fill(self, shape: Points, colour: Array | Ink) -> None:
         points = _fixed_point(np.asarray(shape), self.size, self.corner)
-        cv2.fillPoly(self.pixels, [points], _bytes(colour), cv2.LINE_AA, FINE)
+        cv2.fillPoly(self.pixels, [points], ink(colour), cv2.LINE_AA, FINE)
 
-    def disc(self, x: float, y: float, radius: float, colour: Array) -> None:
-        px, py = _fixed_point(np.array([x, y]), self.size, self.corner).tolist()
-        reach = round(radius * self.size * 2**FINE)
-        cv2.circle(self.pixels, (px, py), reach, _bytes(colour), -1, cv2.LINE_AA, FINE)
+    def disc(self, x: float, y: float, radius: float, colour: Array | Ink) -> None:
+        unit = 2**FINE
+        px = round((x * self.size - 0.5 - self.corner[0]) * unit)
+        py = round((y * self.size - 0.5 - self.corner[1]) * unit)
+        reach = round(radius * self.size * unit)
+        cv2.circle(self.pixels, (px, py), reach, ink(colour), -1, cv2.LINE_AA, FINE)
 
-    def line(self, shape: Points, width: float, colour: Array) -> None:
+    def line(self, shape: Points, width: float, colour: Array | Ink) -> None:
         """A stroke; `width` in picture widths, at least a pixel."""
         points = _fixed_point(np.asarray(shape), self.size, self.corner)
         thick = max(1, round(width * self.size))
-        cv2.polylines(self.pixels, [points], False, _bytes(colour), thick, cv2.LINE_AA, FINE)
+        cv2.polylines(self.pixels, [points], False, ink(colour), thick, cv2.LINE_AA, FINE)
 
 
 def _fixed_point(shape: Array, size: int, corner: tuple[int, int] = (0, 0)) -> NDArray[np.int32]:
     """Places in OpenCV's fixed point; a pixel's middle is a whole number there."""
-    places = shape * size - 0.5 - np.array(corner)
-    return np.asarray(np.round(places * 2**FINE), np.int32)
+    unit = 2**FINE
+    shift = ((0.5 + corner[0]) * unit - 0.5, (0.5 + corner[1]) * unit - 0.5)
+    return np.asarray(np.floor(shape * (size * unit) - shift), np.int32)
 
 
-def _bytes(colour: Array) -> tuple[float, ...]:
+def ink(colour: Array | Ink) -> Ink:
+    """A colour as OpenCV draws it; worth keeping where one is used again and again."""
+    if isinstance(colour, tuple):
+        return colour
     return tuple(np.clip(rgb(colour) * 255 + 0.5, 0, 255).astype(int).tolist())
 
 

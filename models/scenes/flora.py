@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.scenes.board import Board, Brush, Points, oval
-from models.scenes.light import BLOOMS, Array, rgb
+from models.scenes.board import Board, Brush, Ink, Points, ink, oval
+from models.scenes.light import BLOOMS, rgb
 
 GOLD = rgb((1.0, 0.80, 0.28))
 
@@ -27,24 +27,28 @@ def paint_flowers(
     main = int(rng.integers(4))
     order = np.argsort(fy)
     box = board.window(x - wide * 1.2, y - down * 1.3 - 0.04, x + wide * 1.2, y + down * 1.3 + 0.04)
-    bed = light.lit("meadow", 0.10)
+    bed, heart = ink(light.lit("meadow", 0.10)), ink(light.lit(GOLD, 0.9))
+    hues = [rgb(hue) for hue in BLOOMS[light.season]]
+    inks = [(ink(light.lit(hue, 0.45)), ink(light.lit(hue, 1.0)), heart) for hue in hues]
+    radii = np.maximum(0.0030, 0.0150 * (fy - 0.40)) * jitter
     with board.brush(box) as brush:
         for i in order:
-            r = max(0.0030, 0.0150 * (fy[i] - 0.40)) * jitter[i]
-            brush.disc(fx[i], fy[i] + r * 1.1, r * 1.1, bed)
+            brush.disc(fx[i], fy[i] + radii[i] * 1.1, radii[i] * 1.1, bed)
         for i in order:
-            r = max(0.0030, 0.0150 * (fy[i] - 0.40)) * jitter[i]
             kind = main if jitter[i] < 1.12 else hue[i]
-            _bloom(board, brush, fx[i], fy[i], r, rgb(BLOOMS[light.season][kind]))
+            _bloom(brush, (fx[i], fy[i], radii[i]), inks[kind], light.side)
     board.mark(oval(x, y, wide, down), "flower")
 
 
-def _bloom(board: Board, brush: Brush, x: float, y: float, r: float, hue: Array) -> None:
-    light = board.light
-    brush.disc(x, y, r, light.lit(hue, 0.45))
-    brush.disc(x + light.side * r * 0.2, y - r * 0.25, r * 0.72, light.lit(hue, 1.0))
+def _bloom(
+    brush: Brush, place: tuple[float, float, float], inks: tuple[Ink, Ink, Ink], side: int
+) -> None:
+    """A small flower: its shaded disc, its lit side, its heart if it is near enough."""
+    x, y, r = place
+    brush.disc(x, y, r, inks[0])
+    brush.disc(x + side * r * 0.2, y - r * 0.25, r * 0.72, inks[1])
     if r > 0.006:
-        brush.disc(x, y, r * 0.30, light.lit(rgb((1.0, 0.84, 0.35)), 0.9))
+        brush.disc(x, y, r * 0.30, inks[2])
 
 
 def paint_blossom(board: Board, x: float, y: float, r: float, hue: int, turn: float) -> None:
@@ -95,7 +99,7 @@ def paint_tufts(board: Board, rng: np.random.Generator, top: float, count: int) 
     y = top + (1.06 - top) * rng.uniform(0, 1, count) ** 0.6
     leans = rng.uniform(-1, 1, (count, 7))
     base = light.base("meadow") if light.season != "winter" else rgb((0.80, 0.76, 0.68))
-    tones = [light.lit(base * 0.92, amount) for amount in (0.15, 0.42, 0.66)]
+    tones = [ink(light.lit(base * 0.92, amount)) for amount in (0.15, 0.42, 0.66)]
     wind = -0.7 * light.side if light.weather == "storm" else 0.0
     with board.brush(board.rows(max(0.0, top - 0.14))) as brush:
         for i in np.argsort(y):

@@ -144,7 +144,7 @@ def paint_path(board: Board, start: float, end: tuple[float, float], bend: float
     """A way: its lit middle, shaded on the side from the sun, ragged verges."""
     light = board.light
     x, y, half = way(start, end, bend, 0.080)
-    ragged = half * (1 + 0.14 * np.sin(np.arange(40) * 1.9 + start * 9))
+    ragged = half * (1 + 0.08 * np.sin(np.arange(40) * 1.1 + start * 9))
     board.lay(board.mask([ribbon(x, y, -ragged, ragged)]), light.lit("path", 0.30, 0.06), "path")
     side = light.side * half * 0.16
     core = ribbon(x + side, y, -half * 0.72, half * 0.72)

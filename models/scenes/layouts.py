@@ -107,8 +107,8 @@ def village(board: Board, horizon: float) -> None:
     things += parts.grove(board, horizon, x, y - 0.01, 0.35, _count(board, 2, 4, 6), 0.3)
     things += parts.scatter(board, horizon, (y + 0.08, 1.05), _count(board, 0, 1, 2, 3), 0.3, 0.7)
     flowers = _flowers(board, horizon, 1)
-    parts.stand(board, horizon, things)
     flowers()
+    parts.stand(board, horizon, things)
 
 
 def clearing(board: Board, horizon: float) -> None:
@@ -131,8 +131,8 @@ def clearing(board: Board, horizon: float) -> None:
         board, horizon, _between(board, 0.35, 0.65), horizon + 0.12, _count(board, 0, 0, 1)
     )
     flowers, tufts = _flowers(board, horizon, 2), board.fork()
-    parts.stand(board, horizon, things)
     flowers()
+    parts.stand(board, horizon, things)
     _grass(board, tufts, 0.88, "meadow")
 
 
@@ -221,8 +221,8 @@ def flowers(board: Board, horizon: float) -> None:
         (*rng.uniform((0.0, 0.70, 0.028, 0.0), (1.0, 0.98, 0.062, 6.0)), int(rng.integers(4)))
         for _ in range(_count(board, 0, 5, 9, 12))
     ]
-    parts.stand(board, horizon, things)
     drifts()
+    parts.stand(board, horizon, things)
     _grass(board, tufts, 0.80, "meadow")
     for x, y, r, turn, hue in sorted(near, key=lambda spot: spot[1]):
         flora.paint_blossom(board, float(x), float(y), float(r), hue, float(turn))
@@ -265,11 +265,12 @@ def fall(board: Board, horizon: float) -> None:
     x, place = _between(board, 0.3, 0.7), _chance(board)
     axis = np.linspace(0, 1, parts.ACROSS)
     tall = _between(board, 0.26, 0.40)
-    notch = 1 - 0.25 * np.exp(-(((axis - x) / 0.07) ** 2))
-    crest = tall * notch * (0.86 + 0.16 * parts.crests(board.rng, 1.0))
+    valley = np.clip(np.abs(axis - x) * _between(board, 1.2, 2.6), 0, 1) ** 0.8
+    notch = 1 - 0.20 * np.exp(-(((axis - x) / 0.05) ** 2))
+    crest = tall * notch * (0.55 + 0.40 * valley + 0.22 * parts.crests(board.rng, 1.0))
     mountains.paint_mountains(board, np.asarray(crest, np.float32), horizon + 0.02, 0.05, place)
     lip = horizon + 0.02 - float(np.interp(x, axis, crest)) + 0.012
-    pool, width = horizon + _between(board, 0.05, 0.10), _between(board, 0.06, 0.13)
+    pool, width = horizon + _between(board, 0.05, 0.10), _between(board, 0.045, 0.10)
     parts.folds(board, horizon + 0.005, "meadow", 1, 0.02)
     parts.woods(
         board,
@@ -315,8 +316,8 @@ def lone(board: Board, horizon: float) -> None:
     )
     _path(board, horizon + 0.12, 0.4)
     drifts, tufts = _flowers(board, horizon, 2), board.fork()
-    parts.stand(board, horizon - 0.1, things)
     drifts()
+    parts.stand(board, horizon - 0.1, things)
     _grass(board, tufts, 0.88, "meadow")
 
 

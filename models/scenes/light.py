@@ -55,14 +55,14 @@ DISC: dict[str, Triple] = {
 AMBIENT: dict[str, Triple] = {
     "dawn": (0.52, 0.49, 0.66),
     "day": (0.46, 0.56, 0.72),
-    "sunset": (0.40, 0.30, 0.52),
-    "night": (0.13, 0.19, 0.36),
+    "sunset": (0.38, 0.31, 0.54),
+    "night": (0.16, 0.23, 0.41),
 }
 BEAM: dict[str, Triple] = {
     "dawn": (0.60, 0.47, 0.29),
     "day": (0.64, 0.54, 0.33),
-    "sunset": (0.78, 0.45, 0.17),
-    "night": (0.17, 0.23, 0.30),
+    "sunset": (0.72, 0.44, 0.20),
+    "night": (0.22, 0.29, 0.36),
 }
 LEVEL = {"dawn": 0.84, "day": 1.0, "sunset": 0.60, "night": 0.24}
 """How bright a sky without colour (rain, storm) is at that time."""
@@ -72,7 +72,7 @@ MATERIAL: dict[str, dict[str, Triple]] = {
     "meadow": {
         "spring": (0.55, 0.78, 0.30),
         "summer": (0.40, 0.64, 0.22),
-        "autumn": (0.80, 0.60, 0.25),
+        "autumn": (0.72, 0.62, 0.30),
         "winter": (0.90, 0.94, 0.99),
     },
     "sand": {
@@ -100,9 +100,9 @@ MATERIAL: dict[str, dict[str, Triple]] = {
         "winter": (0.54, 0.59, 0.70),
     },
     "path": {
-        "spring": (0.82, 0.69, 0.50),
-        "summer": (0.84, 0.71, 0.50),
-        "autumn": (0.72, 0.54, 0.38),
+        "spring": (0.78, 0.70, 0.55),
+        "summer": (0.82, 0.73, 0.56),
+        "autumn": (0.66, 0.55, 0.43),
         "winter": (0.74, 0.72, 0.76),
     },
 }
@@ -129,7 +129,7 @@ PLAIN: dict[str, Triple] = {
 GRADE: dict[str, Triple] = {  # what a season does to all light
     "spring": (0.99, 1.02, 1.00),
     "summer": (1.02, 1.00, 0.97),
-    "autumn": (1.05, 0.97, 0.88),
+    "autumn": (1.03, 0.98, 0.90),
     "winter": (0.94, 0.99, 1.06),
 }
 SNOWLINE = {"spring": 0.40, "summer": 0.24, "autumn": 0.32, "winter": 1.4}
@@ -186,12 +186,13 @@ class Light:
         level = LEVEL[self.time]
         if self.weather == "rain":
             grey = rgb(np.array([(0.47, 0.54, 0.62), (0.60, 0.67, 0.73), (0.76, 0.80, 0.82)]))
-            return mix(stops, grey * level, 0.72)
+            return mix(stops, grey * (0.12 + 0.88 * level), 0.72)
         if self.weather == "storm":
             grey = rgb(np.array([(0.18, 0.21, 0.28), (0.31, 0.36, 0.43), (0.62, 0.64, 0.62)]))
-            return mix(stops, grey * (0.30 + 0.70 * level), 0.80)
+            return mix(stops, grey * (0.42 + 0.58 * level), 0.80)
         if self.foggy:
             pale = mix(stops[2], stops[1], 0.3)
+            pale = mix(pale, pale.mean() * rgb((1.04, 1.0, 0.97)), 0.25)
             return mix(stops, pale, 0.72)
         return stops
 
@@ -209,7 +210,7 @@ class Light:
         grey = own.mean() * rgb((0.98, 1.03, 1.08))
         return (
             mix(own, grey, 0.55)
-            * {"fog": 1.08, "rain": 1.02, "storm": 0.74 if self.time != "night" else 1.15}[
+            * {"fog": 1.08, "rain": 1.02, "storm": 0.76 if self.time != "night" else 1.35}[
                 self.weather
             ]
         )

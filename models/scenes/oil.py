@@ -15,7 +15,7 @@ from models.scenes import noise
 from models.scenes.board import FINE, Board
 from models.scenes.light import Array
 
-LAYERS = ((24, 0.080, 0.034, -1.0), (44, 0.042, 0.0165, 0.022), (78, 0.022, 0.0080, 0.065))
+LAYERS = ((22, 0.105, 0.036, -1.0), (44, 0.042, 0.0165, 0.022), (78, 0.022, 0.0080, 0.065))
 """Of each layer: strokes across, their length and width, and the least detail that they are for."""
 WORK = 96  # cells across of the maps of direction and detail
 
@@ -33,7 +33,7 @@ def oil(board: Board, image: Array, rng: np.random.Generator) -> Array:
     relief = cv2.GaussianBlur(thick + bristles, (0, 0), max(0.5, size * 0.0020))
     slope = cv2.Sobel(relief, cv2.CV_32F, 1, 0) * -board.light.side
     slope += cv2.Sobel(relief, cv2.CV_32F, 0, 1) * 0.8
-    shine = np.clip(slope * (size / 256) * 0.11, -0.045, 0.06)
+    shine = np.clip(slope * (size / 256) * 0.085, -0.035, 0.05)
     return np.asarray(
         paint[..., :3] * np.float32(1 / 255) * (1 + shine[..., None]) + shine[..., None] * 0.25
     )
@@ -75,7 +75,7 @@ def _strokes(
     ends = np.round((np.stack([spots - half, spots + half], 1) * size - 0.5) * 2**FINE).astype(
         np.int32
     )
-    values = np.concatenate([np.clip(colours, 0, 255), 128 + jitter[:, 3:4] * 180], -1)
+    values = np.concatenate([np.clip(colours, 0, 255), 128 + jitter[:, 3:4] * 120], -1)
     thick = max(1, round(wide * size))
     for i in order:
         cv2.line(

@@ -139,7 +139,7 @@ def hamlet(
     """Houses near each other."""
     rng, found = board.rng, []
     for _ in range(count):
-        px, py = x + 0.13 * rng.normal() * (count > 1), y + 0.035 * rng.normal() * (count > 1)
+        px, py = x + 0.17 * rng.normal() * (count > 1), y + 0.035 * rng.normal() * (count > 1)
         wide = (0.05 + 0.36 * height_at(horizon, float(py))) * float(rng.uniform(0.85, 1.2))
         found.append(a_house(rng, float(px), float(py), wide, kind))
     return found

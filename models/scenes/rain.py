@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.scenes.board import Board
+from models.scenes.board import Board, ink
 from models.scenes.light import mix, rgb
 
 COUNT = {"rain": 110, "storm": 190}
@@ -27,13 +27,14 @@ def paint_rain(board: Board, rng: np.random.Generator) -> None:
     board.lay(veil, light.haze)
     slant = -0.10 * light.side if light.weather == "rain" else -0.42 * light.side
     pale = mix(light.haze, (1.0, 1.0, 1.0), 0.45 if light.time != "night" else 0.25)
+    streak, flake = ink(pale), ink(rgb((0.97, 0.98, 1.0)))
     before = board.image.copy()
     with board.brush() as brush:
         for i in range(count):
             length = (0.035 + 0.055 * (near[i] > 0.6)) * long[i]
             if light.season == "winter" and light.weather == "storm":
-                brush.disc(x[i], y[i], 0.0028 + 0.0045 * near[i], rgb((0.97, 0.98, 1.0)))
+                brush.disc(x[i], y[i], 0.0028 + 0.0045 * near[i], flake)
                 continue
             end = (x[i] + slant * length, y[i] + length)
-            brush.line([(x[i], y[i]), end], 0.0034 if near[i] > 0.6 else 0.0018, pale)
+            brush.line([(x[i], y[i]), end], 0.0034 if near[i] > 0.6 else 0.0018, streak)
     board.image += (before - board.image) * np.float32(0.52)

@@ -53,7 +53,8 @@ def paint_sun(board: Board, radius: float) -> None:
     halo = np.clip(1.7 - away / (radius * 1.5), 0, 1) * 0.30 * (1 - veil)
     board.lay(halo.astype(np.float32), rgb(DISC[light.time]))
     disc = np.clip((radius - away) * board.size + 0.5, 0, 1)
-    board.lay(disc, mix(DISC[light.time], light.haze, veil), "sun")
+    around = np.clip(board.image + 0.05, 0, 1)  # a disc is never darker than the air before it
+    board.lay(disc, np.maximum(mix(DISC[light.time], light.haze, veil), around), "sun")
     if light.time != "night":
         return
     for dx, dy, r in ((-0.3, -0.2, 0.25), (0.25, 0.3, 0.2), (0.3, -0.35, 0.13)):
@@ -89,9 +90,9 @@ def paint_heap(board: Board, x: float, y: float, width: float, variant: int) -> 
 
 def paint_streaks(board: Board, place: float, middle: float, thick: float, cover: float) -> None:
     """Long flat clouds around the height `middle`, lit from below at the ends of the day."""
-    u = board.x * 0.30 + place
-    v = board.y * 1.9 + 0.04 * np.sin(board.x * 5 + place * 9) + place * 3
-    field = noise.at("soft", u, v) + 0.35 * noise.at("fbm", u * 2.4, v * 1.7)
+    u = board.x * 0.19 + place
+    v = board.y * 2.2 + 0.04 * np.sin(board.x * 5 + place * 9) + place * 3
+    field = noise.at("soft", u, v) + 0.35 * noise.at("fbm", u * 3.4, v * 1.4)
     near = 1.2 - ((board.y - middle) / thick) ** 2 * 1.2
     amount = field * 0.55 + near - 1.35 + cover
     shape = smoothstep(0.0, 0.16, amount)

@@ -18,8 +18,10 @@ from models.scenes.oil import oil
 
 PAPER = rgb((0.975, 0.955, 0.915))
 SEPIA = rgb((0.13, 0.11, 0.13))
+CLOUDY = 2  # labels below it are sky and cloud, whose edges are soft
 CELLS = 64  # of pixel art, across
 COLOURS = 24  # of pixel art's palette
+LYING = (0, 1, 4)  # sky, cloud and water are hatched level, land aslant
 BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32)
 
 
@@ -55,17 +57,21 @@ def watercolour(board: Board, image: Array, place: float) -> Array:
     step = np.float32(size * 0.0052)
     x, y = board.x * size - 0.5 + shift * step, board.y * size - 0.5 + drift * step
     x, y = x.astype(np.float32), y.astype(np.float32)
-    wash = cv2.remap(image, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    light = np.clip(image, 0, 1) ** (0.62 + 0.38 * float(image.mean()))  # thin paint is never black
+    wash = cv2.remap(light, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     wash = cv2.medianBlur((wash * 255).astype(np.uint8), 3 if size < 400 else 5) / np.float32(255)
     wet = smoothstep(0.5, 1.3, drift)[..., None]
     wash = wash + (_blur(wash, 0.012) - wash) * (0.12 + 0.75 * wet)
     forms = cv2.remap(board.forms, x, y, cv2.INTER_NEAREST, None, cv2.BORDER_REPLICATE)
-    rim = _blur(_jumps(forms), 0.0035) * np.float32(size * 0.0035)
-    pooled = 0.42 * np.clip(rim * 1.9, 0, 1) * (1 - 0.8 * wet[..., 0]) * (0.7 + 0.4 * shift)
+    airy = cv2.remap(board.labels, x, y, cv2.INTER_NEAREST, None, cv2.BORDER_REPLICATE) < CLOUDY
+    rim = _blur(_jumps(forms) * np.where(airy, 0.25, 1.0).astype(np.float32), 0.0035) * np.float32(
+        size * 0.0035
+    )
+    pooled = 0.36 * np.clip(rim * 1.9, 0, 1) * (1 - 0.8 * wet[..., 0]) * (0.7 + 0.4 * shift)
     dried = np.clip(_blur(wash, 0.03) - wash, -0.06, 0.20).mean(-1)
-    grain = 0.045 * noise.window("grain", size, (0.1, 0.2), 0.55)
+    grain = 0.030 * noise.window("grain", size, (0.1, 0.2), 0.55)
     flow = 0.07 * shift + 0.05 * drift
-    amount = 0.86 + flow + grain + np.clip(pooled, 0, 0.4) + 1.3 * dried
+    amount = 0.80 + flow + grain + np.clip(pooled, 0, 0.4) + 1.3 * dried
     pigment = np.clip(1 - wash, 0, 1) * amount[..., None] * _inside(board, shift)[..., None]
     return np.asarray(PAPER * (1 - np.clip(pigment, 0, 0.96)))
 
@@ -102,8 +108,10 @@ def ink(board: Board, image: Array, place: float) -> Array:
 def _hatching(board: Board, tone: Array, wander: Array) -> Array:
     """Strokes across each other, the more the darker; they swell with the shade."""
     lines = np.zeros_like(tone)
-    for slope, level, pitch in ((0.75, 0.40, 0.0175), (-0.60, 0.24, 0.0175), (0.05, 0.12, 0.015)):
-        across = (board.x * slope + board.y + wander) / pitch
+    level_lying = np.isin(board.labels, LYING)
+    for slope, level, pitch in ((0.75, 0.40, 0.0175), (-0.60, 0.24, 0.0175), (0.30, 0.12, 0.015)):
+        lean = np.where(level_lying, np.float32(slope * 0.12), np.float32(slope))
+        across = (board.x * lean + board.y + wander) / np.float32(pitch)
         off = np.abs((across % 1) - 0.5)
         width = np.clip((level - tone) * 1.0, 0, 0.20)
         lines = np.maximum(
@@ -119,7 +127,7 @@ def _outlines(board: Board, image: Array, place: float) -> Array:
     soft = cv2.GaussianBlur(np.asarray(image, np.float32), (0, 0), size * 0.0030)
     gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     steep = (np.abs(gx) + np.abs(gy)).max(-1) * (size / 256)
-    contour = smoothstep(0.42, 0.85, steep)
+    contour = smoothstep(0.42, 0.85, steep) * np.where(board.labels == 0, 0.25, 1.0)
     weight = 0.0016 * (1 + 0.5 * noise.window("soft", size, (place, 0.6), 0.8))
     reach = np.clip(weight * size, 0.5, None)
     spread = cv2.GaussianBlur(jump, (0, 0), max(0.6, size * 0.0022)) * (size * 0.0022) * 2.2
@@ -133,7 +141,7 @@ def pixel_art(image: Array) -> Array:
     small = np.clip(small + (small - cv2.GaussianBlur(small, (0, 0), 1.2)) * 0.6, 0, 1)
     palette = _few_colours(small)
     dither = np.tile(BAYER / 16 - 0.47, (CELLS // 4, CELLS // 4))[..., None]
-    wanted = (small + dither * 0.085).reshape(-1, 1, 3)
+    wanted = (small + dither * 0.055).reshape(-1, 1, 3)
     weight = np.sqrt(rgb((0.30, 0.50, 0.20)))
     apart = (((wanted - palette[None]) * weight) ** 2).sum(-1)
     flat = palette[apart.argmin(1)].reshape(CELLS, CELLS, 3)

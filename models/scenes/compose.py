@@ -27,8 +27,8 @@ def compose(board: Board, radius: float) -> str:
     kind = str(rng.choice(list(ODDS), p=list(ODDS.values())))
     horizon = float(rng.uniform(*HORIZONS.get(kind, (0.36, 0.66))))
     sky.paint_sky(board, horizon)
-    sky.paint_stars(board, board.fork(), horizon)
-    place, bolt, streaks = float(rng.uniform(0, 1)), board.fork(), board.fork()
+    place, bolt, streaks, stars = float(rng.uniform(0, 1)), *(board.fork() for _ in range(3))
+    sky.paint_milky_way(board, place, float(rng.uniform(-0.9, 0.9)))
     if light.wet:
         sky.paint_overcast(board, place, horizon)
     if light.seen:
@@ -37,6 +37,7 @@ def compose(board: Board, radius: float) -> str:
     if light.weather == "storm":
         sky.paint_lightning(board, bolt, horizon)
     LAYOUTS[kind](board, horizon)
+    sky.paint_stars(board, stars, horizon)
     _air(board, horizon, place)
     rain.paint_rain(board, streaks)
     buildings.glow_lamps(board)

@@ -29,6 +29,8 @@ def paint_fold(board: Board, top: Array, material: str, distance: float, place: 
     blot = 0.15 if material == "meadow" else 0.08
     tone = facing * (0.50 + 0.30 * fall) + 0.26 * crest + blot * smoothstep(-0.25, 0.45, patch)
     tone = tone * (0.88 if material == "meadow" else 1.0) + (0.12 if material != "meadow" else 0)
+    if material == "meadow":
+        tone += _blades(x, depth, place) * (0.25 if light.season == "winter" else 0.8)
     index = np.clip(tone * 255, 0, 255).astype(np.uint8)
     colour = _ground_ramp(board, material)[index]
     air = np.clip(distance * (1 - 0.75 * np.clip(depth * 3, 0, 1)), 0, 1)
@@ -36,6 +38,14 @@ def paint_fold(board: Board, top: Array, material: str, distance: float, place: 
         air = np.clip(air + 0.30 * np.clip(1 - y, 0, 1) ** 2, 0, 1)
     cover = np.clip(depth_aa(board, top, where), 0, 1)
     board.lay(cover, mix(colour, light.haze, light.veil(air[..., None])), material, where)
+
+
+def _blades(x: Array, depth: Array, place: float) -> Array:
+    """Upright dashes of grass, light and dark, larger towards the viewer."""
+    far = 1 / (depth + 0.16)
+    dash = noise.at("soft", (x - 0.5) * 3.4 * far + place, place * 2 - 1.5 * np.log(far))
+    near = np.clip(depth * 5 - 0.15, 0, 1)
+    return (0.10 * smoothstep(0.9, 1.15, dash) - 0.10 * smoothstep(0.9, 1.15, -dash)) * near
 
 
 def depth_aa(board: Board, top: Array, where: Window) -> Array:
@@ -101,7 +111,7 @@ def paint_woods(
         snowy = smoothstep(0.55, 0.7, tone) * 0.75
         colour = mix(colour, light.lit("snow", 0.7), snowy[..., None])
     air = light.veil(np.clip(distance + 0.20 * np.clip(depth, 0, 1.5), 0, 1)[..., None])
-    low = np.clip((line + high * 0.10 * full - y) * size + 0.5, 0, 1)
+    low = np.clip((line + high * 0.28 * full - y) * size + 0.5, 0, 1)
     cover = depth_aa(board, top, where) * low
     board.lay(cover, mix(colour, light.haze, air), "tree", where)
 
@@ -118,14 +128,17 @@ def _tips(rng: np.random.Generator, size: int, high: float) -> Array:
 
 
 def _crowns(rng: np.random.Generator, size: int, high: float) -> Array:
-    """Heights (size,) of a row of round crowns."""
-    axis = (np.arange(size) + 0.5) / size
-    count = int(1.15 / (high * 0.34))
-    spots = np.linspace(-0.05, 1.05, count) + rng.uniform(-0.4, 0.4, count) * 1.1 / count
-    tall = high * rng.uniform(0.45, 0.95, count)
-    wide = high * rng.uniform(0.22, 0.40, count)
-    off = np.clip(np.abs(axis[None] - spots[:, None]) / wide[:, None], 0, 1)
-    return np.asarray((tall[:, None] * (0.35 + 0.65 * np.sqrt(1 - off**2)) * (off < 1)).max(0))
+    """Heights (size,) of a row of round crowns, large ones with small ones on their shoulders."""
+    axis, line = (np.arange(size) + 0.5) / size, np.full(size, 0.30 * high)
+    for wide, tall, every in ((0.30, 0.95, 0.36), (0.13, 0.85, 0.12)):
+        count = int(1.1 / (high * every))
+        spots = np.linspace(-0.05, 1.05, count) + rng.uniform(-0.5, 0.5, count) * 1.1 / count
+        tops = high * tall * rng.uniform(0.55, 1.0, count)
+        half = high * wide * rng.uniform(0.75, 1.25, count)
+        off = np.clip(np.abs(axis[None] - spots[:, None]) / half[:, None], 0, 1)
+        dome = tops[:, None] - half[:, None] * (1 - np.sqrt(1 - off**2))
+        line = np.maximum(line, np.where(off < 1, dome, 0).max(0))
+    return np.asarray(line, np.float32)
 
 
 def way(start: float, end: tuple[float, float], bend: float, wide: float) -> tuple[Array, ...]:

@@ -230,13 +230,13 @@ def flowers(board: Board, horizon: float) -> None:
 
 def island(board: Board, horizon: float) -> None:
     """A wooded island in a wide water, mirrored."""
-    parts.far_range(board, horizon, _count(board, 0, 1, 2) or 1, 0.7)
+    parts.far_range(board, horizon, _count(board, 1, 1, 2), 0.7)
     place, calm = _chance(board), _between(board, 0.4, 1.0)
     water.paint_water(board, (board.y > horizon).astype(np.float32), horizon, place, calm)
     x, line = _between(board, 0.3, 0.7), horizon + _between(board, 0.10, 0.24)
     wide, high = _between(board, 0.18, 0.34), _between(board, 0.03, 0.08)
     hump = np.clip(1 - ((board.axis - x) / wide) ** 2, 0, 1) ** 0.7
-    top = np.where(hump > 0, line - high * hump, 2.0).astype(np.float32)
+    top = (line - high * hump).astype(np.float32)
     below = (board.y < line).astype(np.float32)
     material = "meadow" if _chance(board) < 0.75 else "sand"
     kept = board.image.copy(), board.labels.copy()
@@ -254,9 +254,13 @@ def island(board: Board, horizon: float) -> None:
     parts.stand(board, horizon - 0.3, things)
     off = np.abs(board.x - x) / (wide * 1.06)
     mask = (
-        smoothstep(1.0, 0.94, off) * (board.y > line) * smoothstep(line + 0.34, line + 0.2, board.y)
+        smoothstep(1.15, 0.75, off)
+        * (board.y > line)
+        * smoothstep(line + 0.34, line + 0.2, board.y)
     )
+    forms = board.forms.copy()
     water.paint_water(board, np.asarray(mask, np.float32), horizon, place, calm, line)
+    board.forms[:] = forms  # one water, mirrored twice
 
 
 def fall(board: Board, horizon: float) -> None:
@@ -323,7 +327,7 @@ def lone(board: Board, horizon: float) -> None:
 
 def free(board: Board, horizon: float) -> None:
     """Anything anywhere, as a newcomer draws: a house, a tree, now and then one that floats."""
-    parts.far_range(board, horizon, _count(board, 0, 1, 2) or 1, 1.0)
+    parts.far_range(board, horizon, _count(board, 1, 1, 2), 1.0)
     material = str(board.rng.choice(("meadow", "meadow", "sand", "snow")))
     parts.folds(board, horizon, material, _count(board, 1, 2, 3), 0.05)
     if _chance(board) < 0.3:

@@ -193,6 +193,8 @@ class Light:
         if self.foggy:
             pale = mix(stops[2], stops[1], 0.3)
             pale = mix(pale, pale.mean() * rgb((1.04, 1.0, 0.97)), 0.25)
+            if self.time == "night":
+                pale = mix(pale, (0.50, 0.58, 0.70), 0.28)
             return mix(stops, pale, 0.72)
         return stops
 
@@ -207,13 +209,9 @@ class Light:
         own = rgb(AMBIENT[self.time]) * rgb(GRADE[self.season])
         if self.weather == "clear":
             return own
-        grey = own.mean() * rgb((0.98, 1.03, 1.08))
-        return (
-            mix(own, grey, 0.55)
-            * {"fog": 1.08, "rain": 1.02, "storm": 0.76 if self.time != "night" else 1.35}[
-                self.weather
-            ]
-        )
+        grey = mix(own, own.mean() * rgb((0.98, 1.03, 1.08)), 0.55)
+        dim = {"fog": 1.08, "rain": 1.02, "storm": 0.76}[self.weather]
+        return grey * (dim if self.time != "night" or self.foggy else 1.35)
 
     @cached_property
     def beam(self) -> Array:

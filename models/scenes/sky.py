@@ -28,20 +28,28 @@ def paint_sky(board: Board, horizon: float) -> None:
     np.clip(board.image, 0, 1, out=board.image)
 
 
-def paint_stars(board: Board, rng: np.random.Generator, horizon: float) -> None:
-    """Stars and a pale milky way; only at night under a clear sky."""
+def paint_milky_way(board: Board, place: float, tilt: float) -> None:
+    """A pale band across a clear night."""
     light = board.light
-    x, y = rng.uniform(0, 1, 150), rng.uniform(0, 1, 150) ** 1.3 * horizon
-    size = rng.choice([0.0020, 0.0029, 0.0042], 150, p=[0.62, 0.28, 0.10])
-    bright, tilt, place = rng.uniform(0.35, 1.0, 150), rng.uniform(-0.9, 0.9), rng.uniform(0, 1)
     if light.time != "night" or light.weather != "clear":
         return
     across = (board.x - 0.5 - tilt * 0.3) + tilt * board.y
     clump = noise.window("fbm", board.size, (place, place), 0.5)
     band = np.exp(-((across / 0.16) ** 2)) * np.clip(0.5 + 0.4 * clump, 0, 1)
     board.image += (band * 0.16)[..., None] * mix(light.sky[2], (0.9, 0.8, 0.9), 0.3)
+
+
+def paint_stars(board: Board, rng: np.random.Generator, horizon: float) -> None:
+    """Stars where bare sky is left; painted late, for water that mirrors them looks snowed on."""
+    light = board.light
+    if light.time != "night" or light.weather != "clear":
+        return
+    x, y = rng.uniform(0, 1, 150), rng.uniform(0, 1, 150) ** 1.3 * horizon
+    size = rng.choice([0.0020, 0.0029, 0.0042], 150, p=[0.62, 0.28, 0.10])
+    bright = rng.uniform(0.35, 1.0, 150)
+    clear = board.labels[(y * board.size).astype(int), (x * board.size).astype(int)] == 0
     with board.brush() as brush:
-        for sx, sy, r, glow in zip(x, y, size, bright, strict=True):
+        for sx, sy, r, glow in zip(x[clear], y[clear], size[clear], bright[clear], strict=True):
             brush.fill(oval(sx, sy, r, r, 8), mix(light.sky[1], (1.0, 0.98, 0.92), glow))
 
 

@@ -122,9 +122,9 @@ Twig = tuple[float, float, float, float, float, int]  # x0, y0, x1, y1, width, d
 def _grow(rng: np.random.Generator, kind: str, depth: int) -> list[Twig]:
     """Branches of a tree of height 1, y upwards."""
     trunk, spread, shrink, thick = {
-        "oak": (0.22, 0.66, 0.80, 0.052),
-        "tall": (0.17, 0.36, 0.84, 0.042),
-        "spreading": (0.24, 0.85, 0.78, 0.050),
+        "oak": (0.22, 0.66, 0.80, 0.042),
+        "tall": (0.17, 0.36, 0.84, 0.036),
+        "spreading": (0.24, 0.85, 0.78, 0.042),
         "birch": (0.27, 0.44, 0.76, 0.030),
     }[kind]
     twigs: list[Twig] = []
@@ -161,26 +161,25 @@ def _draw_wood(sheet: Labels, twigs: list[Twig], thinnest: float) -> None:
 
 
 def _leaves(sheet: Labels, rng: np.random.Generator, kind: str) -> None:
-    """Clusters of leaf dabs that fill a lobed crown, back ones first and darker."""
+    """Clusters of leaf dabs that fill an uneven crown, back ones first and darker."""
     middle, reach, size = {
-        "oak": ((0.0, 0.62), (0.37, 0.31), 0.088),
-        "tall": ((0.0, 0.58), (0.17, 0.38), 0.070),
-        "spreading": ((0.0, 0.70), (0.44, 0.22), 0.080),
-        "birch": ((0.0, 0.62), (0.22, 0.33), 0.064),
+        "oak": ((0.0, 0.60), (0.40, 0.34), 0.105),
+        "tall": ((0.0, 0.58), (0.17, 0.39), 0.080),
+        "spreading": ((0.0, 0.70), (0.48, 0.24), 0.095),
+        "birch": ((0.0, 0.62), (0.24, 0.35), 0.075),
     }[kind]
-    lobes, phase = int(rng.integers(3, 6)), rng.uniform(0, 6)
+    waves, phases = np.array([2, 3, 5]), rng.uniform(0, 6, 3)
     chosen: list[Array] = []
     for angle, away in zip(rng.uniform(0, 2 * np.pi, 400), np.sqrt(rng.random(400)), strict=True):
-        lobe = 0.86 + 0.14 * np.sin(lobes * angle + phase)
+        lobe = 0.84 + float(np.sum(np.array([0.07, 0.09, 0.06]) * np.sin(waves * angle + phases)))
         spot = np.array([np.cos(angle), np.sin(angle)]) * away * lobe
-        if all(np.hypot(*((spot - other) * reach)) > size * 0.80 for other in chosen):
+        spot[1] = spot[1] if spot[1] > 0 else spot[1] * 0.78
+        if all(np.hypot(*((spot - other) * reach)) > size * 0.88 for other in chosen):
             chosen.append(spot)
-    order = sorted(
-        chosen, key=lambda spot: spot[1] * 0.8 + np.hypot(*spot) * 0.7 + rng.uniform(0, 0.5)
-    )
+    order = sorted(chosen, key=lambda spot: spot[1] + np.hypot(*spot) * 0.4 + rng.uniform(0, 0.4))
     for rank, spot in enumerate(order[::-1]):
         place = np.array(middle) + spot * reach
-        _cluster(sheet, rng, place, spot, size * rng.uniform(0.85, 1.15), rank / len(order))
+        _cluster(sheet, rng, place, spot, size * rng.uniform(0.75, 1.2), rank / len(order))
 
 
 def _prune(sheet: Labels) -> None:
@@ -195,15 +194,15 @@ def _cluster(
     sheet: Labels, rng: np.random.Generator, place: Array, out: Array, size: float, front: float
 ) -> None:
     """One cluster: dabs from its shaded foot to its lit cap."""
-    for low, spread, count in ((-0.55, 1.0, 7), (0.0, 0.9, 7), (0.45, 0.62, 6)):
+    for low, spread, count in ((-0.50, 1.0, 9), (0.10, 0.85, 8), (0.55, 0.58, 6)):
         for _ in range(count):
             angle, away = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0.1, 1)) * spread
-            dx, dy = np.cos(angle) * away, np.sin(angle) * away * 0.72 + low * 0.5
-            side = np.clip(0.55 * out[0] + 0.60 * dx + rng.uniform(-0.05, 0.05), -1, 1)
-            rise = np.clip(0.40 * out[1] + 0.75 * low + 0.3 * dy + 0.25 * front - 0.12, -1, 1)
+            dx, dy = np.cos(angle) * away, np.sin(angle) * away * 0.62 + low * 0.5
+            side = np.clip(0.72 * out[0] + 0.34 * dx + rng.uniform(-0.04, 0.04), -1, 1)
+            rise = np.clip(0.62 * out[1] + 0.66 * low + 0.15 * front - 0.02, -1, 1)
             value = (255, 0, int(128 + 120 * side), int(128 + 120 * rise))
             spot = (place[0] + dx * size, place[1] + dy * size)
-            _dab(sheet, spot, size * rng.uniform(0.30, 0.48), float(rng.uniform(0, 180)), value)
+            _dab(sheet, spot, size * rng.uniform(0.32, 0.50), float(rng.uniform(0, 180)), value)
 
 
 def _sheet() -> Labels:

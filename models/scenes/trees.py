@@ -146,7 +146,7 @@ def _cast(board: Board, tree: Tree, far: float) -> None:
     sheet = _warped(_levels(tree, light.season), affine, where, board.size)
     if sheet is None:
         return
-    strength = {"clear": 0.42, "rain": 0.14, "storm": 0.16}[light.weather] * (1 - far)
+    strength = {"clear": 0.54, "rain": 0.16, "storm": 0.18}[light.weather] * (1 - far)
     solid = cv2.blur(sheet[..., 0], (3, 3)) * np.float32(strength / 255)
     grounded = ~np.isin(board.labels[where], SHADELESS)
     ground = board.image[where]

@@ -146,6 +146,13 @@ def test_no_word_moves_the_land(group: str) -> None:
 SKY = [MATERIALS.index(name) for name in ("sky", "cloud", "sun")]
 
 
+def test_no_seed_fails() -> None:
+    for seed in range(1000, 1250):
+        scene = paint_scene(seed, 48)
+        assert len(scene.materials) >= 2
+        assert scene.painting.std() > 2
+
+
 def test_scenes_are_of_many_kinds() -> None:
     thumbs = [cv2.resize(paint_scene(s, SIZE).labels, (12, 12)) for s in range(30)]
     apart = [(a != b).mean() for i, a in enumerate(thumbs) for b in thumbs[:i]]

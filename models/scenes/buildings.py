@@ -16,6 +16,8 @@ from models.scenes.light import Array, mix, rgb
 
 ROOFS = ((0.78, 0.30, 0.22), (0.62, 0.36, 0.26), (0.34, 0.40, 0.50), (0.80, 0.46, 0.24))
 WALLS = ((0.96, 0.91, 0.82), (0.92, 0.80, 0.64), (0.86, 0.86, 0.88), (0.70, 0.50, 0.38))
+CHIMNEY = rgb((0.55, 0.47, 0.44))
+FRAMED = 0.13  # a house that is wider shows frames and tiles
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ def paint_house(board: Board, house: House, far: float) -> None:
     """The building, its shadow and its lamps."""
     w, x, y = house.wide, house.x, house.y
     tall = {"cottage": 1.0, "chapel": 1.9, "lighthouse": 3.4}[house.kind]
+    _cast(board, house)
     with board.brush(board.window(x - w * 1.5, y - w * tall, x + w * 1.5, y + w * 0.5)) as brush:
-        _cast(board, brush, house)
         if house.kind == "lighthouse":
             _lighthouse(board, brush, house, far)
         else:
@@ -50,16 +52,15 @@ def paint_house(board: Board, house: House, far: float) -> None:
                 _steeple(board, brush, house, far)
 
 
-def _cast(board: Board, brush: Brush, house: House) -> None:
+def _cast(board: Board, house: House) -> None:
     """A slab of shade on the ground, on the side from the sun."""
-    away = float(np.clip((house.x - board.light.sun_x) * 1.2, -0.9, 0.9)) * house.wide
-    w, x, y = house.wide, house.x, house.y
-    row = int(np.clip((y + w * 0.03) * board.size, 0, board.size - 1))
-    column = int(np.clip((x + away) * board.size, 0, board.size - 1))
-    shade = board.image[row, column] * rgb((0.66, 0.68, 0.80))
+    light, w, x, y = board.light, house.wide, house.x, house.y
+    away = float(np.clip((x - light.sun_x) * 1.2, -0.9, 0.9)) * w
     half, low = w * 0.45, y + w * 0.13
-    foot = [(x - w * 0.5, y - 0.002), (x + w * 0.5, y - 0.002)]
-    brush.fill([*foot, (x + half + away, low), (x - half + away, low)], shade)
+    slab = [(x - w * 0.5, y - 0.002), (x + w * 0.5, y - 0.002)]
+    slab += [(x + half + away, low), (x - half + away, low)]
+    strength = {"clear": 0.55, "fog": 0.12, "rain": 0.22, "storm": 0.22}[light.weather]
+    board.lay(board.mask([slab]) * strength, board.image * rgb((0.36, 0.40, 0.62)))
 
 
 def _cottage(board: Board, brush: Brush, house: House, far: float) -> None:
@@ -87,7 +88,7 @@ def _cottage(board: Board, brush: Brush, house: House, far: float) -> None:
         light.lit(wall * 0.8, 0.5 - front * 0.5, far),
     )
     brush.fill(
-        at((0.76, 0.62), (0.86, 0.62), (0.86, 0.95), (0.76, 0.95)), light.lit(ROOFS_STONE, 0.4, far)
+        at((0.76, 0.62), (0.86, 0.62), (0.86, 0.95), (0.76, 0.95)), light.lit(CHIMNEY, 0.4, far)
     )
     brush.fill(
         at((0.21, 0.83), (0.92, 0.83), (1.05, 0.37), (0.46, 0.37)),
@@ -104,12 +105,14 @@ def _cottage(board: Board, brush: Brush, house: House, far: float) -> None:
     brush.fill(
         at((0.21, 0.83), (0.46, 0.37), (0.46, 0.44), (0.21, 0.90)), light.lit(roof, 0.6, far)
     )
+    for row in (0.30, 0.55, 0.80) if w > FRAMED and light.season != "winter" else ():
+        along, over = 0.21 + 0.25 * row, 0.92 + 0.13 * row
+        up = 0.83 - 0.46 * row
+        tiles = at((along, up), (over, up), (over, up - 0.018), (along, up - 0.018))
+        brush.fill(tiles, light.lit(roof * 0.82, 0.7 - front * 0.4, far))
     _openings(board, brush, house, left, far)
     board.mark(at((0, -0.02), (1, -0.02), (1, 0.42), (0, 0.42)), "house")
     board.mark(at((-0.05, 0.40), (1.04, 0.38), (0.92, 0.83), (0.21, 0.88)), "house")
-
-
-ROOFS_STONE = np.asarray((0.55, 0.47, 0.44), np.float32)
 
 
 def _openings(board: Board, brush: Brush, house: House, left: float, far: float) -> None:
@@ -125,9 +128,23 @@ def _openings(board: Board, brush: Brush, house: House, left: float, far: float)
     )
     for place, up in ((0.30, 0.24), (0.56, 0.21), (0.72, 0.21), (0.88, 0.21)):
         x, y = left + turn * w * place, house.y - w * up
-        _pane(brush, x, y, w * 0.050, w * 0.075, _glass(board, far))
+        _window(board, brush, (x, y, w), far)
         if light.dark:
             board.lamps.append((x, y, w * 0.26))
+
+
+def _window(board: Board, brush: Brush, place: tuple[float, float, float], far: float) -> None:
+    """Glass; on a near house with its frame, bars and sill."""
+    (x, y, w), light = place, board.light
+    if w < FRAMED:
+        _pane(brush, x, y, w * 0.050, w * 0.075, _glass(board, far))
+        return
+    frame = light.lit(rgb((0.98, 0.96, 0.92)), 0.75, far)
+    _pane(brush, x, y, w * 0.058, w * 0.085, frame)
+    _pane(brush, x, y, w * 0.046, w * 0.072, _glass(board, far))
+    _pane(brush, x, y, w * 0.006, w * 0.072, frame)
+    _pane(brush, x, y - w * 0.012, w * 0.046, w * 0.006, frame)
+    _pane(brush, x, y + w * 0.092, w * 0.068, w * 0.010, light.lit("trunk", 0.7, far))
 
 
 def _glass(board: Board, far: float) -> Array:

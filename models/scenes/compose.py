@@ -15,10 +15,14 @@ from models.scenes.board import Board
 from models.scenes.layouts import LAYOUTS
 
 ODDS = {
-    "lake": 0.13, "coast": 0.10, "village": 0.10, "clearing": 0.08, "valley": 0.09, "dunes": 0.06,
-    "plain": 0.06, "flowers": 0.08, "island": 0.06, "fall": 0.05, "lone": 0.07, "free": 0.12,
+    "lake": 0.12, "coast": 0.09, "village": 0.09, "clearing": 0.07, "valley": 0.09, "dunes": 0.05,
+    "plain": 0.06, "flowers": 0.07, "island": 0.06, "fall": 0.05, "lone": 0.06, "forest": 0.06,
+    "garden": 0.06, "free": 0.07,
 }  # fmt: skip
-HORIZONS = {"flowers": (0.34, 0.62), "coast": (0.34, 0.60), "fall": (0.52, 0.68)}
+HORIZONS = {
+    "flowers": (0.34, 0.62), "coast": (0.34, 0.60), "fall": (0.52, 0.68), "forest": (0.50, 0.62),
+    "garden": (0.36, 0.52),
+}  # fmt: skip
 
 
 def compose(board: Board, radius: float) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.scenes import buildings, ground, mountains, sky, trees
+from models.scenes import buildings, flora, ground, mountains, sky, trees
 from models.scenes.board import Board, ridge, smooth_line
 from models.scenes.buildings import House, a_house
 from models.scenes.light import Array
 from models.scenes.trees import Tree, a_tree
 
 ACROSS = mountains.ACROSS
+Things = list[Tree | House]
 
 
 def clouds(board: Board, horizon: float) -> None:
@@ -145,7 +146,7 @@ def hamlet(
     return found
 
 
-def stand(board: Board, horizon: float, things: list[Tree | House]) -> None:
+def stand(board: Board, horizon: float, things: Things) -> None:
     """Paint what stands, the far before the near."""
     for thing in sorted(things, key=lambda thing: thing.y):
         far = distance_at(horizon, thing.y)
@@ -153,3 +154,49 @@ def stand(board: Board, horizon: float, things: list[Tree | House]) -> None:
             buildings.paint_house(board, thing, far)
         else:
             trees.paint_tree(board, thing, far)
+
+
+def roll(board: Board) -> float:
+    """A number from 0 to 1."""
+    return float(board.rng.random())
+
+
+def between(board: Board, low: float, high: float) -> float:
+    """A number between two others."""
+    return float(board.rng.uniform(low, high))
+
+
+def pick(board: Board, *choices: int) -> int:
+    """One of the numbers given; one that is given twice comes twice as often."""
+    return int(board.rng.choice(choices))
+
+
+def flat(board: Board, height: float) -> Array:
+    """A level line (size,)."""
+    return np.full(board.size, height, np.float32)
+
+
+def path(board: Board, horizon: float, chance: float) -> None:
+    """With the chance given, a way from the lower edge to the horizon."""
+    drawn, start, end = roll(board), between(board, 0.1, 0.9), between(board, 0.25, 0.75)
+    bend = between(board, -0.16, 0.16)
+    if drawn < chance:
+        ground.paint_path(board, start, (end, horizon + 0.04), bend)
+
+
+def drifts(board: Board, horizon: float, most: int) -> None:
+    """Drifts of flowers, up to so many, the far before the near."""
+    rng, found = board.rng, []
+    for _ in range(most):
+        own, (x, y, wide, chance) = board.fork(), rng.uniform(0, 1, 4)
+        foot = horizon + 0.14 + (0.84 - horizon) * y
+        found.append((float(foot), 0.05 + 0.90 * float(x), 0.10 + 0.20 * float(wide), own, chance))
+    for foot, x, wide, own, chance in sorted(found, key=lambda drift: drift[0]):
+        if chance < 0.7:
+            flora.paint_flowers(board, own, x, foot, wide, wide * 0.26)
+
+
+def grass(board: Board, rng: np.random.Generator, top: float, material: str) -> None:
+    """Tufts below the height `top`, if the ground is a meadow's and that is in the picture."""
+    if material == "meadow" and top < 1:
+        flora.paint_tufts(board, rng, top, 46)

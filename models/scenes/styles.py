@@ -94,8 +94,9 @@ def ink(board: Board, image: Array, place: float) -> Array:
     """Pen outlines of uneven weight, hatching in the shade, thin washes of colour."""
     size = board.size
     grey = cv2.cvtColor(np.asarray(image, np.float32), cv2.COLOR_RGB2GRAY)
-    low, high = np.percentile(grey[::4, ::4], (2, 98))
-    tone = np.clip((grey - low) / max(0.15, float(high - low)), 0, 1)
+    thumb = cv2.resize(grey, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    low, high = np.percentile(thumb, (2, 98))
+    tone = np.clip((grey - low) / max(0.36, float(high - low)), 0, 1)
     tone = 0.25 * tone + 0.75 * _blur(tone, 0.006)
     colour = image / np.maximum(grey[..., None], 0.06) * (0.40 + 0.60 * tone[..., None])
     tinted = mix(rgb((1.0, 1.0, 1.0)), np.clip(colour, 0, 1.15), 0.68)
@@ -124,14 +125,15 @@ def _outlines(board: Board, image: Array, place: float) -> Array:
     """Lines where one form ends or the colour jumps."""
     size = board.size
     jump = _jumps(board.forms)
-    soft = cv2.GaussianBlur(np.asarray(image, np.float32), (0, 0), size * 0.0030)
-    gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    steep = (np.abs(gx) + np.abs(gy)).max(-1) * (size / 256)
+    small = cv2.resize(np.asarray(image, np.float32), (256, 256), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), 0.77)
+    gx, gy = cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)
+    steep = cv2.resize((np.abs(gx) + np.abs(gy)).max(-1), (size, size))
     contour = smoothstep(0.42, 0.85, steep) * np.where(board.labels == 0, 0.25, 1.0)
-    weight = 0.0016 * (1 + 0.5 * noise.window("soft", size, (place, 0.6), 0.8))
-    reach = np.clip(weight * size, 0.5, None)
-    spread = cv2.GaussianBlur(jump, (0, 0), max(0.6, size * 0.0022)) * (size * 0.0022) * 2.2
-    return np.asarray(np.clip(np.maximum(spread * reach * 1.3, contour * 0.85), 0, 1), np.float32)
+    weight = 0.85 + 0.35 * noise.window("soft", size, (place, 0.6), 0.8)
+    reach = max(0.6, size * 0.0023)
+    spread = cv2.GaussianBlur(jump, (0, 0), reach) * reach * 2.2
+    return np.asarray(np.clip(np.maximum(spread * weight, contour * 0.85), 0, 1), np.float32)
 
 
 def pixel_art(image: Array) -> Array:

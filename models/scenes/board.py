@@ -132,6 +132,9 @@ class Board:
     def brush(self, where: Window = WHOLE) -> Iterator[Brush]:
         """Draw many small crisp shapes; that window is 8 bits deep meanwhile (OpenCV's need)."""
         cut = self.image[where]
+        if cut.size == 0:  # beside the picture: the strokes go nowhere
+            yield Brush(np.zeros((1, 1, 3), np.uint8), self.size, (-9999, -9999))
+            return
         pixels = np.ascontiguousarray((np.clip(cut, 0, 1) * 255 + 0.5).astype(np.uint8))
         corner = (where[1].start or 0, where[0].start or 0)
         yield Brush(pixels, self.size, corner)

@@ -33,6 +33,9 @@ def paint_fold(board: Board, top: Array, material: str, distance: float, place: 
         tone += _blades(x, depth, place) * (0.25 if light.season == "winter" else 0.8)
     index = np.clip(tone * 255, 0, 255).astype(np.uint8)
     colour = _ground_ramp(board, material)[index]
+    if light.wet and light.season != "winter":
+        puddles = smoothstep(0.75, 0.90, patch) * np.clip(depth * 6, 0, 1) * 0.45
+        colour = mix(colour, mix(light.haze, light.sky[2], 0.7), puddles[..., None])
     air = np.clip(distance * (1 - 0.75 * np.clip(depth * 3, 0, 1)), 0, 1)
     if light.foggy:
         air = np.clip(air + 0.30 * np.clip(1 - y, 0, 1) ** 2, 0, 1)

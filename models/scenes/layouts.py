@@ -24,13 +24,13 @@ def village(board: Board, horizon: float) -> None:
     tops = parts.folds(board, horizon - 0.01, "meadow", pick(board, 2, 3, 4), 0.06)
     pointed = roll(board) < 0.4
     parts.woods(board, tops[0] + 0.006, between(board, 0.035, 0.06), 0.30, pointed, 0.45)
+    drifts(board, horizon, 1)
     path(board, horizon, 0.75)
     x, y = between(board, 0.25, 0.75), horizon + between(board, 0.08, 0.24)
     things: Things = [*parts.hamlet(board, horizon, x, y, pick(board, 2, 3, 4, 5))]
     things += parts.hamlet(board, horizon, x + 0.05, y - 0.02, 1, "chapel")
     things += parts.grove(board, horizon, x, y - 0.01, 0.35, pick(board, 2, 4, 6), 0.3)
     things += parts.scatter(board, horizon, (y + 0.08, 1.05), pick(board, 0, 1, 2, 3), 0.3, 0.7)
-    drifts(board, horizon, 1)
     parts.stand(board, horizon, things)
 
 
@@ -42,6 +42,7 @@ def clearing(board: Board, horizon: float) -> None:
         line = parts.rolling(board, horizon - 0.03 + 0.03 * layer, 0.03)
         parts.woods(board, line, high * between(board, 0.8, 1.3), 0.62 - 0.22 * layer, pointed)
     ground.paint_fold(board, parts.rolling(board, horizon + 0.03, 0.02), "meadow", 0.2, roll(board))
+    drifts(board, horizon, 2)
     path(board, horizon, 0.5)
     chance = 0.85 if pointed else 0.15
     things: Things = [
@@ -51,7 +52,6 @@ def clearing(board: Board, horizon: float) -> None:
     things += parts.hamlet(
         board, horizon, between(board, 0.35, 0.65), horizon + 0.12, pick(board, 0, 0, 1)
     )
-    drifts(board, horizon, 2)
     tufts = board.fork()
     parts.stand(board, horizon, things)
     grass(board, tufts, 0.88, "meadow")
@@ -124,8 +124,8 @@ def lone(board: Board, horizon: float) -> None:
     things += parts.hamlet(
         board, horizon, x + between(board, -0.3, 0.3), foot + 0.12, pick(board, 0, 0, 1)
     )
-    path(board, horizon + 0.12, 0.4)
     drifts(board, horizon, 2)
+    path(board, horizon + 0.12, 0.4)
     tufts = board.fork()
     parts.stand(board, horizon - 0.1, things)
     grass(board, tufts, 0.88, "meadow")
@@ -136,6 +136,7 @@ def free(board: Board, horizon: float) -> None:
     parts.far_range(board, horizon, pick(board, 1, 1, 2), 1.0)
     material = str(board.rng.choice(("meadow", "meadow", "sand", "snow")))
     parts.folds(board, horizon, material, pick(board, 1, 2, 3), 0.05)
+    drifts(board, horizon, pick(board, 0, 1, 2))
     if roll(board) < 0.3:
         x, y = between(board, 0.2, 0.8), between(board, horizon + 0.14, 0.86)
         across, turn = between(board, 0.15, 0.42), np.linspace(0, 2 * np.pi, 60, endpoint=False)
@@ -154,7 +155,6 @@ def free(board: Board, horizon: float) -> None:
         things += parts.hamlet(
             board, horizon, between(board, 0.1, 0.9), between(board, low, 1.0), 1
         )
-    drifts(board, horizon, pick(board, 0, 1, 2))
     parts.stand(board, horizon, things)
 
 
@@ -165,6 +165,7 @@ def forest(board: Board, horizon: float) -> None:
         line = parts.rolling(board, horizon + 0.02 * layer, 0.02)
         parts.woods(board, line, high * between(board, 0.85, 1.25), 0.74 - 0.20 * layer, pointed)
     ground.paint_fold(board, parts.rolling(board, horizon + 0.05, 0.02), "meadow", 0.3, roll(board))
+    drifts(board, horizon, 2)
     path(board, horizon + 0.02, 0.8)
     chance, rng, things = 0.9 if pointed else 0.1, board.rng, Things()
     for _ in range(pick(board, 5, 7, 9)):
@@ -172,7 +173,6 @@ def forest(board: Board, horizon: float) -> None:
         x = 0.5 + side * (0.14 + 0.36 * rng.uniform(0, 1) ** 0.7 + 0.06 * depth)
         y, high = horizon + 0.10 + (0.98 - horizon) * depth, 0.34 + 0.60 * depth
         things.append(a_tree(rng, float(x), float(y), float(high * rng.uniform(0.8, 1.1)), chance))
-    drifts(board, horizon, 2)
     tufts = board.fork()
     parts.stand(board, horizon, things)
     grass(board, tufts, 0.88, "meadow")
@@ -184,6 +184,7 @@ def garden(board: Board, horizon: float) -> None:
     tops = parts.folds(board, horizon, "meadow", pick(board, 1, 2), 0.04)
     parts.woods(board, tops[0] + 0.004, between(board, 0.05, 0.11), 0.28, roll(board) < 0.4, 0.4)
     x, foot, wide = between(board, 0.3, 0.7), between(board, 0.70, 0.84), between(board, 0.26, 0.44)
+    drifts(board, horizon, 4)
     ground.paint_path(board, between(board, 0.2, 0.8), (x, foot - 0.01), between(board, -0.1, 0.1))
     things: Things = [a_house(board.rng, x, foot, wide, "cottage")]
     for side in (-1, 1):
@@ -193,7 +194,6 @@ def garden(board: Board, horizon: float) -> None:
     things += parts.scatter(
         board, horizon, (horizon + 0.05, foot - 0.08), pick(board, 0, 2, 4), 0.4
     )
-    drifts(board, horizon, 4)
     tufts = board.fork()
     parts.stand(board, horizon, things)
     grass(board, tufts, 0.92, "meadow")

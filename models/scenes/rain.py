@@ -11,7 +11,7 @@ import numpy as np
 from models.scenes.board import Board, ink
 from models.scenes.light import mix, rgb
 
-COUNT = {"rain": 110, "storm": 190}
+COUNT = {"rain": 150, "storm": 190}
 
 
 def paint_rain(board: Board, rng: np.random.Generator) -> None:

@@ -80,6 +80,7 @@ def valley(board: Board, horizon: float) -> None:
     tops = parts.folds(board, horizon - 0.01, "meadow", 2, 0.04)
     pointed = roll(board) < 0.7
     parts.woods(board, tops[0] + 0.004, between(board, 0.04, 0.08), 0.34, pointed, 0.6)
+    drifts(board, horizon, 1)
     start, end, bend = (
         between(board, 0.25, 0.75),
         between(board, 0.3, 0.7),
@@ -96,7 +97,6 @@ def valley(board: Board, horizon: float) -> None:
     things += parts.hamlet(
         board, horizon, between(board, 0.1, 0.9), horizon + 0.1, pick(board, 0, 1, 1)
     )
-    drifts(board, horizon, 1)
     parts.stand(board, horizon, things)
 
 

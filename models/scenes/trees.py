@@ -45,7 +45,7 @@ def paint_tree(board: Board, tree: Tree, far: float, shadow: bool = True) -> Non
     light = board.light
     if shadow and light.weather != "fog":
         _cast(board, tree, far)
-    lean = -light.side * 0.16 if light.weather == "storm" else 0.0
+    lean = -light.side * 0.24 if light.weather == "storm" else 0.0
     affine = _placing(board, tree, (lean, 1.0))
     where = _reach(board, tree, 0.62)
     sheet = _warped(_levels(tree, light.season), affine, where, board.size)

@@ -63,56 +63,52 @@ def _cast(board: Board, house: House) -> None:
     board.lay(board.mask([slab]) * strength, board.image * rgb((0.36, 0.40, 0.62)))
 
 
+WALL, GABLE = ((0.42, -0.02), (1, -0.02), (1, 0.42), (0.42, 0.42)), (0.42, -0.02)
+PLANES: tuple[tuple[str, tuple[tuple[float, float], ...], float, float], ...] = (
+    # of what; where, in house widths along from the front corner and up from the foot; its light
+    # where the front is in the shade; how much more there is where the front is lit
+    ("wall", ((0, -0.02), GABLE, (0.42, 0.42), (0.21, 0.80), (0, 0.42)), 0.12, 0.83),
+    ("wall", WALL, 0.86, -0.83),
+    ("eaves", ((0.42, 0.34), (1, 0.34), (1, 0.42), (0.42, 0.42)), 0.44, -0.42),
+    ("stone", ((0.76, 0.62), (0.86, 0.62), (0.86, 0.95), (0.76, 0.95)), 0.40, 0.0),
+    ("roof", ((0.21, 0.83), (0.92, 0.83), (1.05, 0.37), (0.46, 0.37)), 0.98, -0.50),
+    ("roof", ((0.21, 0.83), (0.92, 0.83), (0.95, 0.72), (0.26, 0.72)), 1.05, -0.33),
+    ("roof", ((0.21, 0.83), (-0.06, 0.36), (-0.06, 0.43), (0.21, 0.90)), 0.07, 0.50),
+    ("roof", ((0.21, 0.83), (0.46, 0.37), (0.46, 0.44), (0.21, 0.90)), 0.60, 0.0),
+)
+TILES = tuple(
+    ("tiles", ((left, up), (right, up), (right, up - 0.018), (left, up - 0.018)), 0.65, -0.33)
+    for left, right, up in ((0.27, 0.96, 0.69), (0.35, 0.99, 0.58), (0.41, 1.02, 0.46))
+)
+OUTLINES: tuple[tuple[tuple[float, float], ...], ...] = (
+    ((0, -0.02), (1, -0.02), (1, 0.42), (0, 0.42)),
+    ((-0.05, 0.40), (1.04, 0.38), (0.92, 0.83), (0.21, 0.88)),
+)
+
+
 def _cottage(board: Board, brush: Brush, house: House, far: float) -> None:
     """Gable, long side, roof, chimney, windows."""
     light, turn, w = board.light, house.turn, house.wide
-    left = house.x - turn * w / 2
+    left, snowy = house.x - turn * w / 2, light.season == "winter"
 
-    def at(*places: tuple[float, float]) -> Points:
-        """Places in house widths: along from the front corner, up from the foot."""
+    def at(places: tuple[tuple[float, float], ...]) -> Points:
         return [(left + turn * w * along, house.y - w * up) for along, up in places]
 
     wall, roof = rgb(WALLS[house.hue // 4]), rgb(ROOFS[house.hue % 4])
-    if light.season == "winter":
-        roof = light.base("snow")
-    front = 0.95 if turn == -light.side else 0.12
-    brush.fill(
-        at((0, -0.02), (0.42, -0.02), (0.42, 0.42), (0.21, 0.80), (0, 0.42)),
-        light.lit(wall, front, far),
-    )
-    brush.fill(
-        at((0.42, -0.02), (1, -0.02), (1, 0.42), (0.42, 0.42)), light.lit(wall, 0.98 - front, far)
-    )
-    brush.fill(
-        at((0.42, 0.34), (1, 0.34), (1, 0.42), (0.42, 0.42)),
-        light.lit(wall * 0.8, 0.5 - front * 0.5, far),
-    )
-    brush.fill(
-        at((0.76, 0.62), (0.86, 0.62), (0.86, 0.95), (0.76, 0.95)), light.lit(CHIMNEY, 0.4, far)
-    )
-    brush.fill(
-        at((0.21, 0.83), (0.92, 0.83), (1.05, 0.37), (0.46, 0.37)),
-        light.lit(roof, 1.05 - front * 0.6, far),
-    )
-    brush.fill(
-        at((0.21, 0.83), (0.92, 0.83), (0.95, 0.72), (0.26, 0.72)),
-        light.lit(roof, 1.1 - front * 0.4, far),
-    )
-    brush.fill(
-        at((0.21, 0.83), (-0.06, 0.36), (-0.06, 0.43), (0.21, 0.90)),
-        light.lit(roof, front * 0.6, far),
-    )
-    brush.fill(
-        at((0.21, 0.83), (0.46, 0.37), (0.46, 0.44), (0.21, 0.90)), light.lit(roof, 0.6, far)
-    )
-    for row in (0.30, 0.55, 0.80) if w > FRAMED and light.season != "winter" else ():
-        along, over = 0.21 + 0.25 * row, 0.92 + 0.13 * row
-        up = 0.83 - 0.46 * row
-        tiles = at((along, up), (over, up), (over, up - 0.018), (along, up - 0.018))
-        brush.fill(tiles, light.lit(roof * 0.82, 0.7 - front * 0.4, far))
+    roof = light.base("snow") if snowy else roof
+    bases = {
+        "wall": wall,
+        "eaves": wall * 0.8,
+        "stone": CHIMNEY,
+        "roof": roof,
+        "tiles": roof * 0.82,
+    }
+    lit = float(turn == -light.side)
+    for name, places, amount, more in PLANES + (TILES if w > FRAMED and not snowy else ()):
+        brush.fill(at(places), light.lit(bases[name], amount + more * lit, far))
     _openings(board, brush, house, left, far)
-    board.mark(at((0, -0.02), (1, -0.02), (1, 0.42), (0, 0.42)), "house")
-    board.mark(at((-0.05, 0.40), (1.04, 0.38), (0.92, 0.83), (0.21, 0.88)), "house")
+    for places in OUTLINES:
+        board.mark(at(places), "house")
 
 
 def _openings(board: Board, brush: Brush, house: House, left: float, far: float) -> None:

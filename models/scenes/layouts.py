@@ -133,18 +133,15 @@ def lone(board: Board, horizon: float) -> None:
 
 def free(board: Board, horizon: float) -> None:
     """Anything anywhere, as a newcomer draws: a house, a tree, now and then one that floats."""
-    parts.far_range(board, horizon, pick(board, 1, 1, 2), 1.0)
+    parts.far_range(board, horizon, pick(board, 0, 1, 1, 2), 1.0)
     material = str(board.rng.choice(("meadow", "meadow", "sand", "snow")))
     parts.folds(board, horizon, material, pick(board, 1, 2, 3), 0.05)
     drifts(board, horizon, pick(board, 0, 1, 2))
     if roll(board) < 0.3:
         x, y = between(board, 0.2, 0.8), between(board, horizon + 0.14, 0.86)
-        across, turn = between(board, 0.15, 0.42), np.linspace(0, 2 * np.pi, 60, endpoint=False)
+        across = between(board, 0.15, 0.42)
         down = min(across * 0.35, y - horizon - 0.02)
-        wobble = 1 + 0.12 * np.sin(turn * 3 + x * 9)
-        shape = list(
-            zip(x + across * wobble * np.cos(turn), y + down * wobble * np.sin(turn), strict=True)
-        )
+        shape = parts.pond((x, y), (across, down), x)
         water.paint_water(board, board.mask([shape]), y - down * 1.05, roll(board))
     path(board, horizon, 0.4)
     low = horizon - 0.15 if roll(board) < 0.12 else horizon + 0.05

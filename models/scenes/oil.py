@@ -68,22 +68,18 @@ def _strokes(
     order = np.argsort(jitter[:, 3])
     order = order[chosen[order]]
     turn = angles[cells[:, 1], cells[:, 0]] + jitter[:, 2] * 0.5
+    half = np.stack([np.cos(turn), np.sin(turn)], -1) * long * (0.5 + 0.25 * jitter[:, 3:4])
+    ends = (np.stack([spots - half, spots + half], 1) * size - 0.5) * 2**FINE
+    values = np.concatenate([_sampled(image, spots, wide, jitter), 128 + jitter[:, 3:4] * 120], -1)
+    lines, inks = np.round(ends[order]).astype(np.int32).tolist(), values[order].tolist()
+    thick = max(1, round(wide * size))
+    for (start, end), colour in zip(lines, inks, strict=True):
+        cv2.line(paint, start, end, colour, thick, cv2.LINE_AA, FINE)
+
+
+def _sampled(image: Array, spots: Array, wide: float, jitter: Array) -> Array:
+    """The picture's colours (n, 3) in 0–255 around each spot, some a little lighter or darker."""
+    size = image.shape[0]
     soft = cv2.GaussianBlur(np.asarray(image, np.float32), (0, 0), wide * size * 0.22)
     at = np.clip((spots * size).astype(int), 0, size - 1)
-    colours = soft[at[:, 1], at[:, 0]] * (1 + jitter[:, 4:5] * 0.13) * 255
-    half = np.stack([np.cos(turn), np.sin(turn)], -1) * long * (0.5 + 0.25 * jitter[:, 3:4])
-    ends = np.round((np.stack([spots - half, spots + half], 1) * size - 0.5) * 2**FINE).astype(
-        np.int32
-    )
-    values = np.concatenate([np.clip(colours, 0, 255), 128 + jitter[:, 3:4] * 120], -1)
-    thick = max(1, round(wide * size))
-    for i in order:
-        cv2.line(
-            paint,
-            ends[i, 0].tolist(),
-            ends[i, 1].tolist(),
-            values[i].tolist(),
-            thick,
-            cv2.LINE_AA,
-            FINE,
-        )
+    return np.asarray(np.clip(soft[at[:, 1], at[:, 0]] * (1 + jitter[:, 4:5] * 0.13) * 255, 0, 255))

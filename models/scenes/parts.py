@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.scenes import buildings, flora, ground, mountains, sky, trees
-from models.scenes.board import Board, ridge, smooth_line
+from models.scenes.board import Board, Points, ridge, smooth_line
 from models.scenes.buildings import House, a_house
 from models.scenes.light import Array
 from models.scenes.trees import Tree, a_tree
@@ -154,6 +154,14 @@ def stand(board: Board, horizon: float, things: Things) -> None:
             buildings.paint_house(board, thing, far)
         else:
             trees.paint_tree(board, thing, far)
+
+
+def pond(middle: tuple[float, float], half: tuple[float, float], phase: float) -> Points:
+    """The outline of still water, uneven by `phase` 0–1."""
+    turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    wobble = 1 + 0.11 * np.sin(turn * 3 + phase * 6)
+    x, y = middle[0] + half[0] * wobble * np.cos(turn), middle[1] + half[1] * wobble * np.sin(turn)
+    return list(zip(x, y, strict=True))
 
 
 def roll(board: Board) -> float:

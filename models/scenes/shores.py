@@ -11,6 +11,7 @@ import numpy as np
 
 from models.scenes import ground, mountains, parts, water
 from models.scenes.board import Board, smooth_line, smoothstep
+from models.scenes.light import Array
 from models.scenes.parts import Things, between, drifts, flat, grass, pick, roll
 from models.scenes.trees import a_tree
 
@@ -134,36 +135,18 @@ def island(board: Board, horizon: float) -> None:
 
 
 def fall(board: Board, horizon: float) -> None:
-    """Cliffs, a waterfall, a pool and boulders of woods around it."""
+    """Cliffs, a waterfall, a pool and woods around it."""
     parts.far_range(board, horizon, 1, 1.2)
     x, place = between(board, 0.3, 0.7), roll(board)
-    axis = np.linspace(0, 1, parts.ACROSS)
-    tall = between(board, 0.26, 0.40)
-    valley = np.clip(np.abs(axis - x) * between(board, 1.2, 2.6), 0, 1) ** 0.8
-    notch = 1 - 0.20 * np.exp(-(((axis - x) / 0.05) ** 2))
-    crest = tall * notch * (0.55 + 0.40 * valley + 0.22 * parts.crests(board.rng, 1.0))
-    mountains.paint_mountains(board, np.asarray(crest, np.float32), horizon + 0.02, 0.05, place)
+    axis, crest = np.linspace(0, 1, parts.ACROSS), _cliffs(board, x)
+    mountains.paint_mountains(board, crest, horizon + 0.02, 0.05, place)
     lip = horizon + 0.02 - float(np.interp(x, axis, crest)) + 0.012
     pool, width = horizon + between(board, 0.05, 0.10), between(board, 0.045, 0.10)
     parts.folds(board, horizon + 0.005, "meadow", 1, 0.02)
-    parts.woods(
-        board,
-        flat(board, horizon + 0.02),
-        between(board, 0.06, 0.10),
-        0.12,
-        roll(board) < 0.6,
-        0.35,
-    )
-    turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    foot, high, pointed = flat(board, horizon + 0.02), between(board, 0.06, 0.10), roll(board) < 0.6
+    parts.woods(board, foot, high, 0.12, pointed, 0.35)
     wide, deep = between(board, 0.28, 0.48), between(board, 0.10, 0.2)
-    wobble = 1 + 0.10 * np.sin(turn * 3 + place * 6)
-    shape = list(
-        zip(
-            x + wide * wobble * np.cos(turn),
-            pool + deep * (0.9 + np.sin(turn)) * wobble,
-            strict=True,
-        )
-    )
+    shape = parts.pond((x, pool + deep * 0.9), (wide, deep), place)
     water.paint_water(board, board.mask([shape]), pool - 0.01, place, 0.5)
     water.paint_fall(board, x, lip, pool + deep * 0.2, width, place)
     start = max(pool + deep * 1.3, 0.75)
@@ -172,3 +155,12 @@ def fall(board: Board, horizon: float) -> None:
     ]
     parts.stand(board, horizon, things)
     grass(board, board.fork(), 0.92, "meadow")
+
+
+def _cliffs(board: Board, x: float) -> Array:
+    """Heights (ACROSS,) of cliffs that fall towards a notch at `x`."""
+    axis, tall = np.linspace(0, 1, parts.ACROSS), between(board, 0.26, 0.40)
+    valley = np.clip(np.abs(axis - x) * between(board, 1.2, 2.6), 0, 1) ** 0.8
+    notch = 1 - 0.20 * np.exp(-(((axis - x) / 0.05) ** 2))
+    crest = tall * notch * (0.55 + 0.40 * valley + 0.22 * parts.crests(board.rng, 1.0))
+    return np.asarray(crest, np.float32)

@@ -6,7 +6,6 @@ the thing's own. Coordinates in picture widths. Knows nothing of land or composi
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from models.scenes import noise, sprites
@@ -192,8 +191,3 @@ def paint_fog(board: Board, place: float, middle: float, thick: float, strength:
     near = np.exp(-(((board.y - middle) / thick) ** 2))
     amount = np.clip(near * (0.72 + 0.30 * torn) * strength, 0, 0.92)
     board.lay(amount.astype(np.float32), mix(board.light.haze, board.light.sky[2], 0.35))
-
-
-def soften(field: Array, reach: float, size: int) -> Array:
-    """A Gaussian blur of `reach` picture widths."""
-    return np.asarray(cv2.GaussianBlur(field, (0, 0), max(0.3, reach * size)))

@@ -1,8 +1,8 @@
-"""Trees: sprites in the light of a scene, their cast shadows, and woods seen from afar.
+"""Trees: sprites in the light of a scene, and the shadows that they cast.
 
-Role: paint one tree at a place, in its season's leaf, bent by a storm, or a line of many as one
-mass. Places are a tree's foot in picture widths; `far` 0 (near) to 1 fades it. Invariant: a tree's
-plain outline is labelled, not its every leaf. Knows nothing of where trees go.
+Role: paint one tree at a place, in its season's leaf, bent by a storm. Places are a tree's foot in
+picture widths; `far` 0 (near) to 1 fades it. Invariant: a tree's plain outline is labelled, not its
+every leaf. Knows nothing of where trees go.
 """
 
 from __future__ import annotations

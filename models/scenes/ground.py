@@ -115,7 +115,7 @@ def paint_woods(
         colour = mix(colour, light.lit("snow", 0.7), snowy[..., None])
     air = light.veil(np.clip(distance + 0.20 * np.clip(depth, 0, 1.5), 0, 1)[..., None])
     low = np.clip((line + high * 0.28 * full - y) * size + 0.5, 0, 1)
-    cover = depth_aa(board, top, where) * low
+    cover = depth_aa(board, top, where) * low * np.clip(full * 5 - 0.5, 0, 1)
     board.lay(cover, mix(colour, light.haze, air), "tree", where)
 
 

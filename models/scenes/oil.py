@@ -15,7 +15,7 @@ from models.scenes import noise
 from models.scenes.board import FINE, Board
 from models.scenes.light import Array
 
-LAYERS = ((22, 0.105, 0.036, -1.0), (44, 0.042, 0.0165, 0.022), (78, 0.022, 0.0080, 0.065))
+LAYERS = ((22, 0.105, 0.036, -1.0), (44, 0.042, 0.0165, 0.022), (68, 0.025, 0.0092, 0.060))
 """Of each layer: strokes across, their length and width, and the least detail that they are for."""
 WORK = 96  # cells across of the maps of direction and detail
 

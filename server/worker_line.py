@@ -49,6 +49,7 @@ class WorkerLine(asyncio.Protocol):
         self._transport: asyncio.WriteTransport
         self._lost = asyncio.get_running_loop().create_future()
         self._paused = False
+        self._deadline: asyncio.TimerHandle | None = None
 
     @property
     def open(self) -> bool:
@@ -71,6 +72,7 @@ class WorkerLine(asyncio.Protocol):
         # Where a child of the worker's holds the line, its end isn't heard.
         await asyncio.wait([self._lost], timeout=LINGER_SECONDS)
         code = await gone
+        self._buried()
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     async def gone(self, seconds: float) -> bool:
@@ -81,7 +83,13 @@ class WorkerLine(asyncio.Protocol):
         except TimeoutError:
             return False
         self._transport.abort()
+        self._buried()
         return True
+
+    def _buried(self) -> None:
+        """The process is gone: nobody has to be killed, and nothing holds on to its memory."""
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     def kill(self) -> None:
         """End it now, whatever it does."""
@@ -112,8 +120,10 @@ class WorkerLine(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._lost.done():
             self._lost.set_result(None)
+        if self._process.returncode is not None:
+            return
         # Who hung up can't be served any more; one that ends in order frees its device meanwhile.
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, self.kill)
+        self._deadline = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.kill)
 
 
 async def spawn(settings: Settings, take: Take, writable: Callable[[], None]) -> WorkerLine:

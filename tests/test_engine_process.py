@@ -7,10 +7,12 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
+import httpx
 import psutil
 import pytest
 
@@ -80,6 +82,16 @@ async def test_what_was_in_the_making_when_it_died_is_made(serve: Serve) -> None
         await pen.wait_for(PictureFrame, lambda frame: frame.revision == revision)
         os.kill(worker_of(served).pid, signal.SIGKILL)
         assert (await pen.final(revision)).revision == revision
+
+
+def test_a_picture_over_http_survives_the_workers_death(serve: Serve) -> None:
+    served = serve("--model-option", "step_ms=50")
+    body = {"prompt": "hill", "steps": 8, "stream": True}
+    with httpx.stream("POST", served.address + "/v1/generate", json=body, timeout=SECONDS) as told:
+        lines = told.iter_lines()
+        assert next(lines) == "event: preview"
+        os.kill(worker_of(served).pid, signal.SIGKILL)
+        assert "event: final" in list(lines)
 
 
 async def test_what_was_shown_whole_is_not_made_again(serve: Serve) -> None:
@@ -224,39 +236,45 @@ async def test_one_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatc
     assert await engine.stop(SECONDS)
 
 
+@asynccontextmanager
+async def running(told: Told) -> AsyncIterator[EngineProcess]:
+    """An engine's process, ended whatever happens."""
+    engine = EngineProcess(FAKE, told)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop(SECONDS)
+
+
 async def test_a_message_that_cannot_be_handled_ends_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told = Told(angry=True)
-    engine = EngineProcess(FAKE, told)
-    await engine.start()
-    await told.has(Ready)
-    assert "a picture too many" in caplog.text
-    assert await engine.stop(SECONDS)
+    async with running(told) as engine:
+        await told.has(Ready)
+        assert "a picture too many" in caplog.text
+        assert await engine.stop(SECONDS)
 
 
 async def test_it_can_be_stopped_while_another_one_is_started() -> None:
     told = Told()
-    engine = EngineProcess(FAKE, told)
-    await engine.start()
-    await told.has(Ready)
-    (child,) = psutil.Process().children()
-    child.kill()
-    await told.has(Lost)
-    await engine.stop(SECONDS)
+    async with running(told):
+        await told.has(Ready)
+        (child,) = psutil.Process().children()
+        child.kill()
+        await told.has(Lost)
     until(lambda: not [p for p in psutil.Process().children() if p.status() != "zombie"])
 
 
 async def test_no_descriptor_is_left_of_those_that_died() -> None:
     told = Told()
-    engine = EngineProcess(FAKE, told)
-    await engine.start()
-    await told.has(Ready)
-    before = psutil.Process().num_fds()
-    for _ in range(2):
-        told.clear()
-        psutil.Process().children()[0].kill()
+    async with running(told):
         await told.has(Ready)
-    gc.collect()  # the memory that both saw is held in cycles
-    assert psutil.Process().num_fds() <= before
-    assert await engine.stop(SECONDS)
+        before = psutil.Process().num_fds()
+        for _ in range(2):
+            told.clear()
+            psutil.Process().children()[0].kill()
+            await told.has(Ready)
+        gc.collect()  # a socket that was closed and its protocol hold each other
+        assert psutil.Process().num_fds() <= before

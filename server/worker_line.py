@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "server.worker")
 
 LINGER_SECONDS = 3.0
 """Between a line's end and its process's."""
+
+log = logging.getLogger("riverrun.engine")
 
 Take = Callable[[FromEngine], None]
 
@@ -104,7 +107,8 @@ class WorkerLine(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             messages = self._unpacker.feed(data)
-        except SeamBroken:
+        except SeamBroken as error:  # or its end by a signal would be all that anybody is told
+            log.error("the engine's process says what can't be understood: %s", error)
             self.kill()
             return
         for message in messages:

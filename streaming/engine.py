@@ -4,7 +4,7 @@ Role: builds and loads the models, runs the loop on whatever thread calls `run`,
 rest of the house in the messages of `streaming.messages` alone. `EngineThread` is a thread for it,
 where it has no process of its own.
 
-Invariants: an idle engine waits on a condition and uses no CPU. Messages are read between ticks
+Invariants: an idle engine waits for its mailbox and uses no CPU. Messages are read between ticks
 only, so what a tick decided holds until its end. A row that fails costs its session a `Failed` and
 nobody else anything; a model or device that can't go on ends the loop with `Broken`. Every state is
 closed exactly once, whatever happens.

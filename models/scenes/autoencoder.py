@@ -17,8 +17,9 @@ from torch import Tensor
 from models.scenes.dataset import Bytes, Dataset
 from models.scenes.loop import Loop, Plan, half_precision
 
-NOISE = 0.03
+NOISE = 0.05
 TRIES = 3
+CANVAS_EVERY = 8  # canvases are flat, and only a strength below 1 encodes them
 
 
 def train_autoencoder(
@@ -43,7 +44,7 @@ def to_tensor(pictures: Bytes) -> Tensor:
 
 
 def _crops(data: Dataset, chance: torch.Generator, batch: int, crop: int) -> Bytes:
-    """Crops (batch, crop, crop, 3): two paintings to one canvas, the liveliest of a few places,
+    """Crops (batch, crop, crop, 3): seven paintings to one canvas, the liveliest of a few places,
     because most of a landscape is plain sky and ground, which is learnt in no time."""
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=chance)))
     size = data.paintings.shape[1]
@@ -51,8 +52,8 @@ def _crops(data: Dataset, chance: torch.Generator, batch: int, crop: int) -> Byt
     for i in range(batch):
         index = int(rng.integers(len(data)))
         source = data.paintings[index]
-        if i % 3 == 0:
-            source = data.canvas(index, int(rng.integers(data.canvases.shape[1])))
+        if i % CANVAS_EVERY == 0:
+            source = data.canvas(index, int(rng.integers(data.canvases.shape[1])), rng)
         places = rng.integers(0, size - crop + 1, (TRIES, 2))
         y, x = max(
             places, key=lambda at: source[at[0] : at[0] + crop : 6, at[1] : at[1] + crop : 6].std()

@@ -43,9 +43,9 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.paintings)
 
-    def canvas(self, index: int, variant: int) -> Bytes:
-        """A canvas (size, size, 3) uint8."""
-        return colour(self.canvases[index, variant])
+    def canvas(self, index: int, variant: int, rng: np.random.Generator | None = None) -> Bytes:
+        """A canvas (size, size, 3) uint8; with `rng` its colours may be a little off."""
+        return colour(self.canvases[index, variant], rng)
 
 
 def held_out(count: int, size: int = 256) -> Iterator[Scene]:

@@ -43,8 +43,9 @@ INDEX = {
 class Shape:
     """Sizes of the networks; tests make them tiny."""
 
-    autoencoder: int = 32
-    channels: tuple[int, int, int] = (64, 128, 256)
+    autoencoder: int = 48
+    latents: int = 16
+    channels: tuple[int, int, int] = (128, 192, 224)
     text: int = 128
     text_layers: int = 2
 
@@ -71,8 +72,9 @@ def make_autoencoder(shape: Shape) -> AutoencoderTiny:
         encoder_block_out_channels=width,
         decoder_block_out_channels=width,
         num_encoder_blocks=(1, 2, 3, 4),
-        num_decoder_blocks=(4, 3, 2, 1),
-        latent_channels=4,
+        # none at full size: its two convolutions turn 48 channels into 2 × 2 pixels
+        num_decoder_blocks=(7, 5, 2, 0),
+        latent_channels=shape.latents,
     )
     return vae.to(memory_format=torch.channels_last)
 

@@ -10,6 +10,7 @@ requests, sessions or step arithmetic.
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,11 +19,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
+from models import patches
 from models.base import CannotLoad, Progress
+from models.fold import Fold, open_fold
 from models.fused import fusable, fuse
 from models.sigmas import Schedule, schedule_of
 
@@ -40,11 +44,12 @@ class Checkpoint:
     schedule: Schedule
     device: torch.device
     dtype: torch.dtype = torch.float32
+    fold: Fold | None = None
 
     @property
     def conditioned(self) -> bool:
-        """Whether the network sees the canvas's latents beside the noisy ones."""
-        return int(self.unet.config.in_channels) == 2 * self.channels
+        """Whether the network sees the canvas, folded or encoded, beside the noisy latents."""
+        return int(self.unet.config.in_channels) > self.channels
 
     @property
     def channels(self) -> int:
@@ -52,8 +57,9 @@ class Checkpoint:
 
     @property
     def factor(self) -> int:
-        tiny = self.vae.config.get("encoder_block_out_channels")
-        return int(2 ** (len(tiny or self.vae.config.block_out_channels) - 1))
+        if isinstance(self.vae, AutoencoderTiny):
+            return patches.factor_of(self.vae)
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @property
     def size(self) -> int:
@@ -83,8 +89,15 @@ class Checkpoint:
     def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
         values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
-        encoded = self.vae.encode((values.float() / 127.5 - 1).to(self.dtype))
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+        return self.encode(values.float() / 127.5 - 1)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""
+        values = pictures.to(self.dtype)
+        if isinstance(self.vae, AutoencoderTiny):
+            latents = patches.encode(self.vae, values)
+        else:
+            latents = self.vae.encode(values).latent_dist.mode()
         config = self.vae.config
         shift = float(config.get("shift_factor") or 0.0)
         normal: Tensor = (latents.float() - shift) * float(config.scaling_factor)
@@ -94,16 +107,45 @@ class Checkpoint:
         """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents."""
         config = self.vae.config
         raw = latents / config.scaling_factor + (config.get("shift_factor") or 0.0)
-        pictures: Tensor = self.vae.decode(_packed(raw.to(self.dtype))).sample
+        raw = _packed(raw.to(self.dtype))
+        if isinstance(self.vae, AutoencoderTiny):
+            return patches.decode(self.vae, raw).float()
+        pictures: Tensor = self.vae.decode(raw).sample
         return pictures.float()
+
+    def see(self, pictures: NDArray[np.uint8], edge: int) -> Tensor:
+        """What the network sees of canvases, uint8 (n, H, W, 3), at latents of `edge`: (n, k, edge,
+        edge), folded in fp16 (its shares are exact in it) or encoded in fp32."""
+        if self.fold is None:
+            return self.encode_pictures(pictures)
+        folded = np.stack([self.fold(picture, edge) for picture in pictures])
+        return torch.from_numpy(folded).to(self.device, torch.float16)
 
     def predict(
         self, latents: Tensor, canvas: Tensor | None, times: Tensor, words: Tensor
     ) -> Tensor:
         """The network's output (n, c, h, w) fp32; `times` (n,) one a row."""
-        both = latents if canvas is None else torch.cat([latents, canvas], 1)
-        result: Tensor = self.unet(_packed(both.to(self.dtype)), times, words).sample
+        given = [latents.to(self.dtype)] + ([] if canvas is None else [canvas.to(self.dtype)])
+        result: Tensor = self.unet(
+            _packed(torch.cat(given, 1)), times, words, **self._sizes(latents)
+        ).sample
         return result.float()
+
+    def _sizes(self, latents: Tensor) -> dict[str, Tensor]:
+        """The class that tells a network which of its sizes it works at, if it knows several: its
+        own is in the middle, one class down is half of it, one up twice."""
+        classes = self.unet.config.get("num_class_embeds")
+        if not classes:
+            return {}
+        times = round(math.log2(latents.shape[-1] / int(self.unet.config.sample_size)))
+        which = min(max(classes // 2 + times, 0), classes - 1)
+        return {"class_labels": torch.full((len(latents),), which, device=self.device)}
+
+
+def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
+    """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
+    values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def _packed(values: Tensor) -> Tensor:
@@ -124,9 +166,8 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
     if fusable(parts["vae"], device):
         fuse(parts["vae"])
     schedule = schedule_of(parts["scheduler"])
-    checkpoint = Checkpoint(
-        parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"], schedule, device
-    )
+    networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
+    checkpoint = Checkpoint(*networks, schedule, device, fold=open_fold(Path(folder)))
     checkpoint.to(torch.float32)
     return checkpoint
 
@@ -194,7 +235,8 @@ def _time_call(checkpoint: Checkpoint, dtype: torch.dtype) -> float:
     checkpoint.to(dtype)
     edge, channels = int(checkpoint.unet.config.sample_size), checkpoint.channels
     latents = torch.zeros(1, channels, edge, edge, device=checkpoint.device)
-    canvas = latents if checkpoint.conditioned else None
+    others = int(checkpoint.unet.config.in_channels) - channels
+    canvas = torch.zeros(1, others, edge, edge, device=checkpoint.device) if others else None
     spent = []
     with torch.inference_mode():
         words = checkpoint.encode_words([""])

@@ -1,13 +1,14 @@
 """The UNet family: latent diffusion checkpoints as a `Model` that paints row by row.
 
 Role: serves any diffusers folder with a UNet2DConditionModel, a CLIPTextModel and an AutoencoderKL
-or AutoencoderTiny: SD-Turbo's class (text to picture, picture to picture) and the layout whose
-network sees the canvas in eight input channels. `begin` encodes what is new, `step` is one network
-call for rows at different steps, `decode` shows their clean estimates.
+or AutoencoderTiny: SD-Turbo's class (text to picture, picture to picture) and networks that see the
+canvas in further input channels, encoded or folded. `begin` encodes what is new, `step` is one
+network call for rows at different steps, `decode` shows their clean estimates. A model whose spec
+has a parameter `size` goes on from the finished picture to one twice as large (`models.finer`).
 
 Invariants: a batch gives what its rows alone give; a call that raises leaves its rows as they
-were; weights are on the model, everything of a person is on the `Row` (the canvas's latents are
-taken from the session's previous row while the canvas is the same). Seeds mean
+were; weights are on the model, everything of a person is on the `Row` (what the network sees of the
+canvas is taken from the session's previous row while the canvas is the same). Seeds mean
 `torch.Generator("cpu")`, so a seed is the same picture on every device.
 
 It does not know: sessions beyond their rows, scheduling, sockets.
@@ -36,7 +37,14 @@ from models.base import (
     Request,
     State,
 )
-from models.checkpoint import Checkpoint, choose_device, choose_dtype, open_checkpoint
+from models.checkpoint import (
+    Checkpoint,
+    choose_device,
+    choose_dtype,
+    open_checkpoint,
+    to_pixels,
+)
+from models.finer import Finer, grown
 from models.sigmas import Levels
 
 REMEMBERED_PROMPTS = 256
@@ -47,29 +55,54 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(eq=False)
 class Row:
-    """One picture in the making. Tensors (1, c, h, w) fp32 on the model's device."""
+    """One picture in the making. Tensors (1, c, h, w) on the model's device. `recipe` is all that
+    the picture follows from; `base` is it, finished at the model's own size."""
 
     levels: Levels
     latents: Tensor
     words: Tensor
     digest: bytes
     canvas: Tensor | None
+    recipe: tuple[Hashable, ...] = ()
+    finer: Finer | None = None
+    base: Tensor | None = None
     clean: Tensor | None = None
     step: int = 0
     key: Hashable = field(default=())
 
     @property
     def steps(self) -> int:
-        return len(self.levels.times)
+        return len(self.levels.times) + (len(self.finer.levels.times) if self.finer else 0)
 
     @property
     def nbytes(self) -> int:
-        kept = (self.latents, self.words, self.canvas, self.clean)
+        kept = [self.latents, self.words, self.canvas, self.clean, self.base]
+        kept += [self.finer.noise, self.finer.canvas] if self.finer else []
         return sum(value.nbytes for value in kept if value is not None)
 
+    @property
+    def stage(self) -> tuple[bool, bool]:
+        """Whether its next step is at twice the size, and whether it is the first of those."""
+        done = self.step - len(self.levels.times)
+        return done >= 0, done == 0
+
+    def level(self) -> tuple[float, float, float]:
+        """σ now, σ then, and the time that the network is told, of the next step."""
+        levels, at = self.levels, self.step
+        if self.finer is not None and self.stage[0]:
+            levels, at = self.finer.levels, self.step - len(self.levels.times)
+        return levels.sigmas[at], levels.sigmas[at + 1], levels.times[at]
+
+    def take(self, latents: Tensor, clean: Tensor) -> None:
+        """One step further."""
+        self.latents, self.clean, self.step = latents, clean, self.step + 1
+        if self.step == len(self.levels.times):
+            self.base = clean
+
     def close(self) -> None:
-        """Let go of the working tensors; the canvas's latents stay for the session's next row."""
-        self.clean = None
+        """Let go of the working tensors. What is seen of the canvas and the finished picture stay
+        for the session's next row, which may be the same picture, finer."""
+        self.clean = self.finer = None
 
 
 class UNetModel:
@@ -110,19 +143,49 @@ class UNetModel:
         with _memory_errors():
             words = self._embed([str(request.params["prompt"]) for request in requests])
             canvases = self._encode(requests, previous)
+            both = zip(requests, previous, words, canvases, strict=True)
             return [
-                self._row(request, embedding, *canvas)
-                for request, embedding, canvas in zip(requests, words, canvases, strict=True)
+                self._row(request, before, embedding, *canvas)
+                for request, before, embedding, canvas in both
             ]
 
-    def _row(self, request: Request, words: Tensor, digest: bytes, canvas: Tensor | None) -> Row:
+    def _row(
+        self,
+        request: Request,
+        previous: State | None,
+        words: Tensor,
+        digest: bytes,
+        canvas: Tensor | None,
+    ) -> Row:
         params, parts = request.params, self.parts
         levels = parts.schedule.levels(int(params["steps"]), float(params["strength"]))
         seed = torch.Generator("cpu").manual_seed(int(params["seed"]))
         edge = int(parts.unet.config.sample_size)
         noise = torch.randn((1, parts.channels, edge, edge), generator=seed).to(self._device)
-        latents = parts.schedule.start(noise, canvas, levels.sigmas[0])
-        return Row(levels, latents, words, digest, canvas, key=tuple(latents.shape[1:]))
+        latents = parts.schedule.start(noise, self._start(request, canvas), levels.sigmas[0])
+        recipe = (digest, *(v for k, v in sorted(params.items()) if k != "size"))
+        row = Row(levels, latents, words, digest, canvas, recipe, key=tuple(latents.shape[1:]))
+        if int(params.get("size", 0)) > parts.size:
+            row.finer = Finer.of(parts, seed, self._canvas(request))
+            row.key = (*row.finer.noise.shape[1:],)
+            if (
+                isinstance(previous, Row)
+                and previous.recipe == recipe
+                and previous.base is not None
+            ):
+                row.base, row.step = previous.base, len(levels.times)
+        return row
+
+    def _start(self, request: Request, canvas: Tensor | None) -> Tensor | None:
+        """The latents that noise is mixed with where a run starts below pure noise."""
+        picture = request.inputs.get("canvas")
+        if picture is None and self.parts.conditioned:
+            picture = self._canvas(request)
+        if picture is None or float(request.params["strength"]) >= 1:
+            return None
+        if self.parts.fold is None:
+            return canvas
+        return self.parts.encode_pictures(picture[None])
 
     def _embed(self, prompts: list[str]) -> list[Tensor]:
         """Embeddings (1, tokens, width), from memory or all new ones in one call."""
@@ -150,7 +213,7 @@ class UNetModel:
         both = zip(digests, pictures, strict=True)
         fresh = {d: p for d, p in both if p is not None and d not in known}
         if fresh:
-            latents = self.parts.encode_pictures(np.stack(list(fresh.values())))
+            latents = self._see(np.stack(list(fresh.values())))
             known.update(zip(fresh, torch.split(latents, 1), strict=True))
         return [(digest, known[digest]) for digest in digests]
 
@@ -162,48 +225,65 @@ class UNetModel:
         blank = self.spec.input("canvas")
         return np.full((blank.height, blank.width, 3), blank.background, np.uint8)
 
+    def _see(self, pictures: Pixels) -> Tensor:
+        return self.parts.see(pictures, int(self.parts.unet.config.sample_size))
+
     @torch.inference_mode()
     def step(self, states: Sequence[State]) -> None:
-        """One network call over all rows, each at its own level."""
-        rows = _rows(states)
+        """One network call over all rows of one size, each at its own level."""
+        stages: dict[tuple[bool, bool], list[Row]] = {}
+        for row in _rows(states):
+            stages.setdefault(row.stage, []).append(row)
         with _memory_errors():
-            latents, clean = self._advance(rows)
-        if not bool(torch.isfinite(clean).all()):
+            made = [(rows, *self._advance(rows, *stage)) for stage, rows in stages.items()]
+        if not all(bool(torch.isfinite(clean).all()) for _, _, clean in made):
             raise BadOutput("the network's answer isn't finite")
-        parts = zip(rows, torch.split(latents, 1), torch.split(clean, 1), strict=True)
-        for row, new, estimate in parts:
-            row.latents, row.clean, row.step = new, estimate, row.step + 1
+        for rows, latents, clean in made:
+            for row, new, estimate in zip(
+                rows, torch.split(latents, 1), torch.split(clean, 1), strict=True
+            ):
+                row.take(new, estimate)
 
-    def _advance(self, rows: list[Row]) -> tuple[Tensor, Tensor]:
+    def _advance(self, rows: list[Row], fine: bool, first: bool) -> tuple[Tensor, Tensor]:
         schedule = self.parts.schedule
-        sigma = self._column([row.levels.sigmas[row.step] for row in rows])
-        then = self._column([row.levels.sigmas[row.step + 1] for row in rows])
-        times = self._column([row.levels.times[row.step] for row in rows]).flatten()
-        latents = torch.cat([row.latents for row in rows])
-        canvas = self._beside(rows)
+        sigma, then, times = (
+            self._column(values) for values in zip(*(row.level() for row in rows), strict=True)
+        )
+        if fine and first:
+            latents = grown(self.parts, rows, sigma)
+        else:
+            latents = torch.cat([row.latents for row in rows])
+        canvas = self._beside(rows, fine)
         words = torch.cat([row.words for row in rows])
-        output = self.parts.predict(schedule.scale(latents, sigma), canvas, times, words)
+        scaled = schedule.scale(latents, sigma)
+        output = self.parts.predict(scaled, canvas, times.flatten(), words)
         return schedule.advance(latents, output, sigma, then)
 
-    def _beside(self, rows: list[Row]) -> Tensor | None:
+    def _beside(self, rows: list[Row], fine: bool) -> Tensor | None:
         if not self.parts.conditioned:
             return None
-        return torch.cat([row.canvas for row in rows if row.canvas is not None])
+        seen = [row.finer.canvas if fine and row.finer else row.canvas for row in rows]
+        return torch.cat([canvas for canvas in seen if canvas is not None])
 
-    def _column(self, values: list[float]) -> Tensor:
+    def _column(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
 
     @torch.inference_mode()
     def decode(self, states: Sequence[State]) -> list[Payload]:
-        """The clean estimates as pictures, uint8 (H, W, 3)."""
+        """The clean estimates as pictures, uint8 (H, W, 3), one call a size."""
         clean = [row.clean for row in _rows(states) if row.clean is not None]
         assert len(clean) == len(states), "decoded before its first step"
-        with _memory_errors():
-            pictures = self.parts.decode(torch.cat(clean))
-        if not bool(torch.isfinite(pictures).all()):
-            raise BadOutput("the decoder's answer isn't finite")
-        values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-        return [Picture(np.ascontiguousarray(p)) for p in values.permute(0, 2, 3, 1).cpu().numpy()]
+        sizes: dict[int, list[int]] = {}
+        for index, latents in enumerate(clean):
+            sizes.setdefault(latents.shape[-1], []).append(index)
+        pictures: dict[int, Payload] = {}
+        for indices in sizes.values():
+            with _memory_errors():
+                decoded = self.parts.decode(torch.cat([clean[i] for i in indices]))
+            if not bool(torch.isfinite(decoded).all()):
+                raise BadOutput("the decoder's answer isn't finite")
+            pictures.update(zip(indices, map(Picture, to_pixels(decoded)), strict=True))
+        return [pictures[index] for index in range(len(clean))]
 
 
 def _rows(states: Sequence[State]) -> list[Row]:

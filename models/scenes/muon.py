@@ -34,7 +34,7 @@ class Muon(torch.optim.Optimizer):
     def _move(self, weights: list[nn.Parameter], rate: float, momentum: float) -> None:
         """Weights of one shape in one go: a network has dozens, and small products are all wait."""
         ahead = [self._ahead(weight, momentum) for weight in weights]
-        matrices = torch.stack([values.reshape(len(values), -1) for values in ahead])
+        matrices = torch.stack([values.bfloat16().reshape(len(values), -1) for values in ahead])
         scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
         for weight, move in zip(weights, orthogonal(matrices), strict=True):
             weight.add_(move.view(weight.shape), alpha=-rate * scale)
@@ -51,13 +51,15 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """About the nearest semi-orthogonal matrices (…, m, n): singular values between 0.7 and 1.2."""
+    """About the nearest semi-orthogonal matrices (k, m, n): singular values between 0.7 and 1.2."""
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = (matrices.mT if tall else matrices).bfloat16()
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = x / (torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(5):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        # beta and alpha spare passes over the large matrices, which cost more than the products
+        step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, step, x, beta=a)
     result: Tensor = (x.mT if tall else x).to(matrices.dtype)
     return result

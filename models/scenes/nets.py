@@ -20,10 +20,15 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from models.fold import Fold
+from models.scenes.palette import PALETTE, UNPAINTED
+
 WEIGHTS = Path(__file__).parent / "weights"
 TOKENS = 32
 VOCABULARY = 1200
 FACTOR = 8  # pixels a latent, each way
+FOLD = Fold((*PALETTE.values(), UNPAINTED))
+SCALES = 3  # sizes that the network is told apart: half, plain, double
 START, END = "<|startoftext|>", "<|endoftext|>"
 INDEX = {
     "_class_name": "StableDiffusionInstructPix2PixPipeline",
@@ -43,9 +48,12 @@ INDEX = {
 class Shape:
     """Sizes of the networks; tests make them tiny."""
 
-    autoencoder: int = 48
+    autoencoder: int = 160
+    patch: int = 8
+    encoder_blocks: tuple[int, ...] = (3,)
+    decoder_blocks: tuple[int, ...] = (5,)
     latents: int = 16
-    channels: tuple[int, int, int] = (128, 192, 224)
+    channels: tuple[int, int, int] = (128, 160, 192)
     text: int = 128
     text_layers: int = 2
 
@@ -58,22 +66,28 @@ class Painter(nn.Module):
         self.unet = unet
         self.text = text
 
-    def forward(self, noisy: Tensor, canvas: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
-        """The velocity (noise − clean) at `noisy` (n, 4, h, w); sigma (n,) 0–1; tokens (n, 32)."""
+    def forward(
+        self, noisy: Tensor, canvas: Tensor, sigma: Tensor, tokens: Tensor, scale: int
+    ) -> Tensor:
+        """The velocity (noise − clean) at `noisy` (n, c, h, w); canvas (n, k, h, w) folded; sigma
+        (n,) 0–1; tokens (n, 32); `scale` 0, 1 or 2: pictures of half, plain or double size."""
         words = self.text(tokens).last_hidden_state
         both = torch.cat([noisy, canvas], 1).contiguous(memory_format=torch.channels_last)
-        velocity: Tensor = self.unet(both, sigma * 1000, words).sample
+        scales = torch.full((len(noisy),), scale, device=noisy.device)
+        velocity: Tensor = self.unet(both, sigma * 1000, words, class_labels=scales).sample
         return velocity
 
 
 def make_autoencoder(shape: Shape) -> AutoencoderTiny:
-    width = (shape.autoencoder,) * 4
+    """An autoencoder over squares of pixels (see `models.patches`), 8 pixels a latent each way."""
+    pixels, width = 3 * shape.patch**2, (shape.autoencoder,) * len(shape.decoder_blocks)
     vae = AutoencoderTiny(
+        in_channels=pixels,
+        out_channels=pixels,
         encoder_block_out_channels=width,
         decoder_block_out_channels=width,
-        num_encoder_blocks=(1, 2, 3, 4),
-        # none at full size: its two convolutions turn 48 channels into 2 × 2 pixels
-        num_decoder_blocks=(7, 5, 2, 0),
+        num_encoder_blocks=shape.encoder_blocks,
+        num_decoder_blocks=shape.decoder_blocks,
         latent_channels=shape.latents,
     )
     return vae.to(memory_format=torch.channels_last)
@@ -82,8 +96,9 @@ def make_autoencoder(shape: Shape) -> AutoencoderTiny:
 def make_painter(shape: Shape, vocabulary: int) -> Painter:
     unet = UNet2DConditionModel(
         sample_size=32,
-        in_channels=8,
-        out_channels=4,
+        in_channels=shape.latents + FOLD.channels,
+        out_channels=shape.latents,
+        num_class_embeds=SCALES,
         block_out_channels=shape.channels,
         layers_per_block=1,
         down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
@@ -164,6 +179,7 @@ def save_weights(
     painter.text.save_pretrained(folder / "text_encoder")
     _forget(folder / "vae" / "config.json", "block_out_channels", "_name_or_path")
     _forget(folder / "unet" / "config.json", "_name_or_path")
+    FOLD.save(folder)
     tokenizer.save_pretrained(str(folder / "tokenizer"))
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000).save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")

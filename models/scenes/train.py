@@ -21,10 +21,11 @@ from diffusers import AutoencoderTiny
 from torch.multiprocessing.spawn import spawn
 from transformers import CLIPTokenizer
 
-from models.scenes.autoencoder import train_autoencoder
+from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
 from models.scenes.dataset import Dataset, prepare
-from models.scenes.flow import Latents, encode_all, train_painter
+from models.scenes.flow import Feed, train_painter
+from models.scenes.latents import calibrate, encode_all, normalised
 from models.scenes.loop import Plan, device_for_training, rank
 from models.scenes.nets import (
     WEIGHTS,
@@ -43,10 +44,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("stage", choices=("autoencoder", "unet", "all"))
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
-    top.add_argument("--scenes", type=int, default=10000, help="scenes to paint")
-    top.add_argument("--latents", type=int, default=10**9, help="scenes to train the unet on")
+    top.add_argument("--scenes", type=int, default=16000, help="scenes to paint")
+    top.add_argument("--fine", type=int, default=2000, help="of these, painted at 512² as well")
     top.add_argument("--compile", action="store_true", help="faster steps, for minutes at first")
-    top.add_argument("--half-size", type=float, default=0.35, help="share of the unet at 128²")
+    top.add_argument("--half-size", type=float, default=0.25, help="share of the unet at 128²")
     top.add_argument("--minutes", type=float, help="length of a stage by the clock")
     top.add_argument("--steps", type=int, help="length of a stage by count, instead")
     top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes made end too
-    prepare(options.out / "data", options.scenes)
+    _data(options)
     if options.processes == 1:
         run(options)
         return
@@ -77,16 +78,26 @@ def _together(number: int, options: argparse.Namespace, address: str) -> None:
     dist.destroy_process_group()
 
 
+def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
+    """The scenes, and the first of them at twice the size."""
+    return (
+        prepare(options.out / "data", options.scenes, 256, 3),
+        prepare(options.out / "data512", min(options.fine, options.scenes), 512, 2),
+    )
+
+
 def run(options: argparse.Namespace) -> None:
     """The stages asked for, in this process."""
     torch.manual_seed(options.seed)
-    data = prepare(options.out / "data", options.scenes)
+    data, fine = _data(options)
     if options.stage in ("autoencoder", "all"):
         vae = make_autoencoder(Shape()).to(device_for_training())
-        plan = replace(_plan(options, "autoencoder", 1e-3, 25.0), matrix_rate=0.01, average=0.995)
-        train_autoencoder(vae, data, plan, _batch(options))
+        plan = replace(_plan(options, "autoencoder", 1e-3, 30.0), matrix_rate=0.005)
+        if not plan.checkpoint.exists():
+            start_linear(vae, data)
+        train_autoencoder(vae, [data, fine], plan, max(1, _batch(options) // 2))
     if options.stage in ("unet", "all"):
-        _train_unet(options, data)
+        _train_unet(options, data, fine)
 
 
 def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -> Plan:
@@ -101,7 +112,7 @@ def _batch(options: argparse.Namespace) -> int:
     return max(1, int(whole) // int(options.processes))
 
 
-def _train_unet(options: argparse.Namespace, data: Dataset) -> None:
+def _train_unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     device = device_for_training()
     if options.onward:
         vae, painter, tokenizer = open_weights(options.weights)
@@ -109,22 +120,16 @@ def _train_unet(options: argparse.Namespace, data: Dataset) -> None:
         vae = trained_autoencoder(options.out)
         tokenizer = tokenizer_for(options.out, data)
         painter = make_painter(Shape(), len(tokenizer))
-    latents = encode_all(vae.to(device), data, options.out, options.latents)
+    latents = encode_all(vae.to(device), data, fine, options.out)
     if not options.onward:
         calibrate(vae, latents)
-    plan = replace(_plan(options, "unet", 1e-3, 60.0), matrix_rate=0.015, average=0.998)
+    feed = Feed(data, normalised(vae, latents), tokenizer)
+    plan = replace(_plan(options, "unet", 1e-3, 150.0), matrix_rate=0.01, average=0.998)
     painter = train_painter(
-        painter.to(device).train(),
-        tokenizer,
-        data,
-        normalised(vae, latents),
-        plan,
-        _batch(options),
-        options.half_size,
-        options.compile,
+        painter.to(device).train(), feed, plan, _batch(options), options.half_size, options.compile
     )
     if rank() == 0:
-        save_weights(options.weights, vae.cpu(), painter.cpu(), tokenizer)
+        save_weights(options.out / "teacher", vae.cpu(), painter.cpu(), tokenizer)
 
 
 def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTiny:
@@ -133,19 +138,6 @@ def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTin
     state = torch.load(out / "autoencoder.pt", map_location="cpu", weights_only=True)
     vae.load_state_dict(state["average"])
     return vae.eval().requires_grad_(False)
-
-
-def calibrate(vae: AutoencoderTiny, raw: Latents) -> None:
-    """Write the latents' mean and spread into the config."""
-    some = raw.paintings[:: max(1, len(raw.paintings) // 500)].float()
-    vae.register_to_config(shift_factor=float(some.mean()), scaling_factor=1 / float(some.std()))
-
-
-def normalised(vae: AutoencoderTiny, raw: Latents) -> Latents:
-    """The latents by the config's numbers, in place."""
-    for values in (raw.paintings, raw.canvases):
-        values.sub_(vae.config.shift_factor).mul_(vae.config.scaling_factor)
-    return raw
 
 
 def tokenizer_for(out: Path, data: Dataset) -> CLIPTokenizer:

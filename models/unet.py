@@ -36,6 +36,7 @@ from models.base import (
     Progress,
     Request,
     State,
+    Value,
 )
 from models.checkpoint import (
     Checkpoint,
@@ -128,14 +129,22 @@ class UNetModel:
             self._folder, self._device, lambda stage, part: progress(stage, OPENING * part)
         )
         choose_dtype(self._parts, self._dtype)
-        for size in range(1, self.spec.max_batch + 1):
-            rows = self.begin([self._blank()] * size, [None] * size)
-            self.step(rows)
+        sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
+        calls = [(size, count + 1) for size in sizes for count in range(self.spec.max_batch)]
+        for done, (size, count) in enumerate(calls, 1):
+            rows = self.begin([self._blank(size)] * count, [None] * count)
+            while rows[0].step < rows[0].steps:
+                self.step(rows)
             self.decode(rows)
-            progress("warming up", OPENING + (1 - OPENING) * size / self.spec.max_batch)
+            progress("warming up", OPENING + (1 - OPENING) * done / len(calls))
 
-    def _blank(self) -> Request:
-        return Request("", self.spec.name, 0, 0, self.spec.defaults())
+    def _blank(self, size: Value | None) -> Request:
+        """The least work that meets every shape of a size."""
+        chosen = {"steps": 1} | ({} if size is None else {"size": size})
+        known = self.spec.defaults()
+        return Request(
+            "", self.spec.name, 0, 0, known | {k: v for k, v in chosen.items() if k in known}
+        )
 
     @torch.inference_mode()
     def begin(self, requests: Sequence[Request], previous: Sequence[State | None]) -> list[State]:

@@ -42,7 +42,7 @@ def train_autoencoder(
     device = next(vae.parameters()).device
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
-        pictures = to_tensor(_crops(data, chance, batch, crop)).to(device)
+        pictures = to_tensor(crops(data, chance, batch, crop)).to(device)
         return _loss(vae, pictures, chance)
 
     loop.run(loss_of)
@@ -51,11 +51,11 @@ def train_autoencoder(
 
 def to_tensor(pictures: Bytes) -> Tensor:
     """uint8 (n, h, w, 3) to −1–1 float (n, 3, h, w), channels last."""
-    values = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    values = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2)
     return values.float().div_(127.5).sub_(1)
 
 
-def _crops(data: Sequence[Dataset], chance: torch.Generator, batch: int, crop: int) -> Bytes:
+def crops(data: Sequence[Dataset], chance: torch.Generator, batch: int, crop: int) -> Bytes:
     """Crops (batch, crop, crop, 3): seven paintings to one canvas, the liveliest of a few places,
     because most of a landscape is plain sky and ground, which is learnt in no time."""
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=chance)))

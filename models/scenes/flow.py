@@ -24,7 +24,7 @@ from transformers import CLIPTokenizer
 from models.finer import STRENGTH
 from models.scenes.dataset import Dataset
 from models.scenes.latents import Latents
-from models.scenes.loop import Loop, Plan, half_precision
+from models.scenes.loop import Loop, Plan, fast, half_precision
 from models.scenes.nets import FOLD, Painter, tokenize
 
 HALF_SIZE_UNTIL = 0.25
@@ -83,6 +83,28 @@ class Feed:
         start = torch.where(true, clean, start)
         sigma = np.where(rng.random(count) < 0.6, FINE_SIGMA, rng.uniform(0.05, 0.6, count))
         return self._batch(rng, rows, turned, (clean, start), sigma, 2)
+
+    def asked(
+        self, rows: Numbers, turned: Numbers, seeds: Numbers
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Folded canvases, tokens and noise (n, c, h, w) of some scenes; all that is drawn by
+        chance follows from each one's own seed."""
+        shape = self.latents.paintings.shape[2:]
+        parts = []
+        for row, turn, seed in zip(rows.tolist(), turned.tolist(), seeds.tolist(), strict=True):
+            rng = np.random.default_rng(seed)
+            canvas = self._canvas(rng, row, turn, shape[-1])
+            words = prompt(rng, self.data.captions[row])
+            parts.append((canvas, words, rng.standard_normal(shape, np.float32)))
+        canvases, texts, noise = zip(*parts, strict=True)
+        tokens = tokenize(self.tokenizer, list(texts))
+        return torch.from_numpy(np.stack(canvases)), tokens, torch.from_numpy(np.stack(noise))
+
+    def true(self, rows: Numbers, turned: Numbers) -> Tensor:
+        """The paintings' latents (n, c, h, w)."""
+        return self.latents.paintings[
+            torch.from_numpy(rows), torch.from_numpy(turned).long()
+        ].float()
 
     def _batch(
         self,
@@ -147,7 +169,7 @@ def flow_loss(painter: Predict, rows: Batch, rng: np.random.Generator) -> Tensor
     noise = torch.from_numpy(rng.standard_normal(rows.clean.shape, np.float32)).to(rows.clean)
     at = rows.sigma[:, None, None, None]
     noisy = (1 - at) * rows.start + at * noise
-    with half_precision(rows.clean.device):
+    with fast(rows.clean.device):
         velocity = painter(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
     error: Tensor = velocity.float() - (noisy - rows.clean) / at
     return error.square().mean()

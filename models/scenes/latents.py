@@ -64,8 +64,8 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, fine: Dataset, folder: Path)
         return to_tensor(fine.paintings[i : i + 1])
 
     def large(i: int) -> Tensor:
-        with torch.inference_mode():
-            picture = to_tensor(data.paintings[i : i + 1])
+        picture = to_tensor(data.paintings[i : i + 1]).to(next(vae.parameters()).device)
+        with torch.inference_mode(), half_precision(picture.device):
             return enlarged(patches.decode(vae, patches.encode(vae, picture)))  # as when served
 
     def kept(name: str, count: int, pictures: Callable[[int], Tensor]) -> Tensor:

@@ -12,14 +12,16 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.scenes.muon import Muon
 
@@ -39,6 +41,7 @@ class Plan:
     decay: float = 0.01
     matrix_rate: float | None = None  # Muon for matrices and convolutions, at this rate
     average: float = 0.999  # share of the averaged weights that a step keeps
+    momentum: float = 0.9
     save_seconds: float = 60.0
     stop_after: int | None = None  # end this sitting early; a later one goes on
 
@@ -50,6 +53,15 @@ def device_for_training() -> torch.device:
 def half_precision(device: torch.device) -> AbstractContextManager[object]:
     """bf16 where it is fast: on GPUs, and on CPUs with AMX (without it, many times slower)."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or _has_amx())
+
+
+@contextmanager
+def fast(device: torch.device) -> Iterator[None]:
+    """What a training's networks run in: half precision, and on a CPU attention as plain matrix
+    products, because the fused one's backward pass is five times slower for pictures this small."""
+    plain = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
+    with half_precision(device), plain:
+        yield
 
 
 def _has_amx() -> bool:
@@ -66,7 +78,8 @@ def _optimizers(plan: Plan, module: nn.Module) -> list[tuple[torch.optim.Optimiz
     matrices = [w for w in weights if w.ndim > 1 and id(w) not in spared]
     chosen = {id(w) for w in matrices}
     rest = [w for w in weights if id(w) not in chosen]
-    adam = torch.optim.AdamW(rest, plan.rate, (0.9, 0.99), weight_decay=plan.decay)
+    betas = (plan.momentum, 0.99)
+    adam = torch.optim.AdamW(rest, plan.rate, betas, weight_decay=plan.decay)
     pairs: list[tuple[torch.optim.Optimizer, float]] = [(adam, plan.rate)]
     if plan.matrix_rate:
         pairs.append((Muon(matrices, plan.matrix_rate), plan.matrix_rate))
@@ -78,11 +91,21 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-class Loop:
-    """One training of one module. `average` holds the averaged weights."""
+class Kept(Protocol):
+    """What else a checkpoint holds: another network, its optimizer."""
 
-    def __init__(self, plan: Plan, module: nn.Module) -> None:
-        self.plan, self.module = plan, module
+    def state_dict(self) -> Any: ...
+    def load_state_dict(self, state: Any, /) -> Any: ...
+
+
+class Loop:
+    """One training of one module. `average` holds the averaged weights; `beside` is kept in the
+    checkpoint too, for a loss that trains something of its own."""
+
+    def __init__(
+        self, plan: Plan, module: nn.Module, beside: Mapping[str, Kept] | None = None
+    ) -> None:
+        self.plan, self.module, self.beside = plan, module, dict(beside or {})
         self.average = copy.deepcopy(module).requires_grad_(False)
         self.optimizers = _optimizers(plan, module)
         self.step, self.elapsed, self.smooth = 0, 0.0, 0.0
@@ -181,6 +204,7 @@ class Loop:
             "module": self.module.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
+            "beside": {name: kept.state_dict() for name, kept in self.beside.items()},
             "counters": (self.step, self.elapsed, self.smooth),
         }
         fresh = self.plan.checkpoint.with_suffix(".part")
@@ -193,4 +217,6 @@ class Loop:
         self.average.load_state_dict(state["average"])
         for (optimizer, _), saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
+        for name, kept in self.beside.items():
+            kept.load_state_dict(state["beside"][name])
         self.step, self.elapsed, self.smooth = state["counters"]

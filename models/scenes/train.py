@@ -1,8 +1,10 @@
-"""Command line of the training: `python -m models.scenes.train autoencoder|unet|all`.
+"""Command line of the training: `python -m models.scenes.train all`, or one of its stages.
 
-Role: the composition root of training: paints the data, trains the autoencoder, then the painter
-network, and writes `weights/`. Resumes by itself from `--out`; uses a GPU with larger batches if
-there is one. On two CPU cores `all` takes an hour and a half with the default minutes.
+Role: the composition root of training: paints the data, then trains in four stages, each from what
+the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher; and
+`distil`, which writes `weights/`. Resumes by itself; uses a GPU with larger batches if there is
+one.
+On two CPU cores `all` takes six hours with the default minutes.
 """
 
 from __future__ import annotations
@@ -18,17 +20,20 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from diffusers import AutoencoderTiny
+from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 from transformers import CLIPTokenizer
 
 from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
 from models.scenes.dataset import Dataset, prepare
+from models.scenes.distil import Lessons, distil, travel
 from models.scenes.flow import Feed, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised
 from models.scenes.loop import Plan, device_for_training, rank
 from models.scenes.nets import (
     WEIGHTS,
+    Painter,
     Shape,
     make_autoencoder,
     make_painter,
@@ -37,11 +42,15 @@ from models.scenes.nets import (
     save_weights,
 )
 from models.scenes.palette import STRANGERS, VOCABULARY
+from models.scenes.sharpen import sharpen
+
+STAGES = ("autoencoder", "sharpen", "unet", "distil")
+WAYS = 4000
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m models.scenes.train", description=__doc__)
-    top.add_argument("stage", choices=("autoencoder", "unet", "all"))
+    top.add_argument("stage", choices=(*STAGES, "all"))
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
     top.add_argument("--scenes", type=int, default=16000, help="scenes to paint")
@@ -52,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--steps", type=int, help="length of a stage by count, instead")
     top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
     top.add_argument("--seed", type=int, default=0)
-    top.add_argument("--onward", action="store_true", help="unet: start from --weights' networks")
+    top.add_argument("--ways", type=int, default=WAYS, help="of the teacher, for distil to follow")
     top.add_argument("--processes", type=int, default=1, help="train in so many, on a busy CPU")
     return top
 
@@ -88,16 +97,72 @@ def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
 
 def run(options: argparse.Namespace) -> None:
     """The stages asked for, in this process."""
-    torch.manual_seed(options.seed)
     data, fine = _data(options)
-    if options.stage in ("autoencoder", "all"):
-        vae = make_autoencoder(Shape()).to(device_for_training())
-        plan = replace(_plan(options, "autoencoder", 1e-3, 30.0), matrix_rate=0.005)
-        if not plan.checkpoint.exists():
-            start_linear(vae, data)
-        train_autoencoder(vae, [data, fine], plan, max(1, _batch(options) // 2))
-    if options.stage in ("unet", "all"):
-        _train_unet(options, data, fine)
+    for stage in STAGES if options.stage == "all" else (options.stage,):
+        torch.manual_seed(options.seed)
+        {
+            "autoencoder": _autoencoder,
+            "sharpen": _sharpen,
+            "unet": _unet,
+            "distil": _distil,
+        }[stage](options, data, fine)
+
+
+def _autoencoder(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    vae = make_autoencoder(Shape()).to(device_for_training())
+    plan = replace(_plan(options, "autoencoder", 1e-3, 30.0), matrix_rate=0.005, average=0.998)
+    if not plan.checkpoint.exists():
+        start_linear(vae, data)
+    train_autoencoder(vae, [data, fine], plan, max(1, _batch(options) // 2))
+
+
+def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    vae = trained_autoencoder(options.out).to(device_for_training())
+    plan = _plan(options, "decoder", 2e-4, 40.0)
+    sharpen(vae, [data, fine], plan, max(1, _batch(options) // 2))
+
+
+def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    feed, vae = _feed(options, data, fine)
+    painter = make_painter(Shape(), len(feed.tokenizer)).to(device_for_training()).train()
+    plan = replace(_plan(options, "unet", 1e-3, 160.0), matrix_rate=0.01, average=0.998)
+    batch = _batch(options)
+    teacher = train_painter(painter, feed, plan, batch, options.half_size, options.compile)
+    _save(options, options.out / "teacher", vae, teacher, feed.tokenizer)
+
+
+def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    feed, vae = _feed(options, data, fine)
+    _, teacher, _ = open_weights(options.out / "teacher")
+    teacher = teacher.to(device_for_training())
+    ways = travel(teacher, feed, options.ways, options.out / "ways.pt")
+    plan = replace(_plan(options, "student", 1e-4, 120.0), momentum=0.0)
+    student = distil(teacher, Lessons(feed, ways), plan, _batch(options), options.compile)
+    _save(options, options.weights, vae, student, feed.tokenizer)
+
+
+def _feed(
+    options: argparse.Namespace, data: Dataset, fine: Dataset
+) -> tuple[Feed, AutoencoderTiny]:
+    """What the painter networks learn from, and the autoencoder that it was encoded by."""
+    vae = trained_autoencoder(options.out).to(device_for_training())
+    latents = encode_all(vae, data, fine, options.out)
+    calibrate(vae, latents)
+    return Feed(data, normalised(vae, latents), tokenizer_for(options.out, data)), vae
+
+
+def _save(
+    options: argparse.Namespace,
+    folder: Path,
+    vae: AutoencoderTiny,
+    painter: Painter,
+    tokenizer: CLIPTokenizer,
+) -> None:
+    """A whole folder, with the sharpened decoder where there is one."""
+    if (options.out / "decoder.pt").exists():
+        vae.decoder.load_state_dict(_average(options.out / "decoder.pt"))
+    if rank() == 0:
+        save_weights(folder, vae.cpu(), painter.cpu(), tokenizer)
 
 
 def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -> Plan:
@@ -112,32 +177,17 @@ def _batch(options: argparse.Namespace) -> int:
     return max(1, int(whole) // int(options.processes))
 
 
-def _train_unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
-    device = device_for_training()
-    if options.onward:
-        vae, painter, tokenizer = open_weights(options.weights)
-    else:
-        vae = trained_autoencoder(options.out)
-        tokenizer = tokenizer_for(options.out, data)
-        painter = make_painter(Shape(), len(tokenizer))
-    latents = encode_all(vae.to(device), data, fine, options.out)
-    if not options.onward:
-        calibrate(vae, latents)
-    feed = Feed(data, normalised(vae, latents), tokenizer)
-    plan = replace(_plan(options, "unet", 1e-3, 150.0), matrix_rate=0.01, average=0.998)
-    painter = train_painter(
-        painter.to(device).train(), feed, plan, _batch(options), options.half_size, options.compile
-    )
-    if rank() == 0:
-        save_weights(options.out / "teacher", vae.cpu(), painter.cpu(), tokenizer)
-
-
 def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTiny:
     """The averaged weights of the first stage, frozen."""
     vae = make_autoencoder(shape or Shape())
-    state = torch.load(out / "autoencoder.pt", map_location="cpu", weights_only=True)
-    vae.load_state_dict(state["average"])
+    vae.load_state_dict(_average(out / "autoencoder.pt"))
     return vae.eval().requires_grad_(False)
+
+
+def _average(checkpoint: Path) -> dict[str, Tensor]:
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    average: dict[str, Tensor] = state["average"]
+    return average
 
 
 def tokenizer_for(out: Path, data: Dataset) -> CLIPTokenizer:

@@ -1,0 +1,202 @@
+"""The student, its critic, and the sharpened decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.scenes.autoencoder import start_linear
+from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
+from models.scenes.dataset import Dataset
+from models.scenes.distil import Lessons, Ways, distil, travel
+from models.scenes.flow import Feed
+from models.scenes.latents import encode_all
+from models.scenes.loop import Plan
+from models.scenes.nets import FOLD, Painter, Shape, make_autoencoder, make_painter, make_tokenizer
+from models.scenes.painter import paint_scene
+from models.scenes.sharpen import sharpen
+from models.scenes.train import main
+
+TINY = Shape(
+    autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
+    channels=(8, 8, 16), text=16, text_layers=1,
+)  # fmt: skip
+WIDTH = (8, 8, 8)
+
+
+def painted(size: int) -> Dataset:
+    scenes = [paint_scene(i, size) for i in range(4)]
+    return Dataset(
+        np.stack([s.painting for s in scenes]),
+        np.stack([s.labels for s in scenes])[:, None],
+        [[s.caption] for s in scenes],
+        [s.words for s in scenes],
+    )
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Feed:
+    torch.manual_seed(0)
+    folder, data = tmp_path_factory.mktemp("feed"), painted(64)
+    vae = make_autoencoder(TINY).eval()
+    start_linear(vae, data)
+    latents = encode_all(vae, data, painted(128), folder)
+    tokenizer = make_tokenizer(folder / "tokenizer", ["sunset, winter", "day"] * 20)
+    return Feed(data, latents, tokenizer)
+
+
+@pytest.fixture(scope="module")
+def teacher(feed: Feed) -> Painter:
+    torch.manual_seed(1)
+    return make_painter(TINY, len(feed.tokenizer)).eval()
+
+
+def plan(folder: Path, **changes: object) -> Plan:
+    settings: dict[str, object] = {"rate": 1e-3, "steps": 4, "save_seconds": 1e9} | changes
+    return Plan(folder / "net.pt", **settings)  # type: ignore[arg-type]
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> list[bool]:
+    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    return [torch.equal(x, y) for x, y in pairs]
+
+
+def test_a_critic_learns_what_is_painted() -> None:
+    torch.manual_seed(0)
+    critic = Critic(4, 3, 5, 2, (16, 16, 16))
+    optimizer = torch.optim.AdamW(critic.parameters(), 2e-3, (0.0, 0.99))
+    asked = Asked(torch.rand(8, 3, 16, 16), torch.randn(8, 5), 1)
+
+    def drawn(true: bool) -> Tensor:
+        fine = torch.randn(8, 4, 16, 16)
+        return fine if true else torch.nn.functional.avg_pool2d(fine, 3, 1, 1)  # too soft
+
+    losses = []
+    for _ in range(60):
+        loss = critic_loss(critic, drawn(True), drawn(False), asked)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
+    with torch.no_grad():
+        soft = maker_loss(critic, drawn(True), drawn(False), asked)
+        crisp = maker_loss(critic, drawn(True), drawn(True), asked)
+    assert float(soft) > 2 * float(crisp)
+
+
+def test_the_critic_reads_canvas_words_and_scale() -> None:
+    torch.manual_seed(0)
+    critic = Critic(4, 3, 5, 2, WIDTH)
+    for level in critic.levels:
+        torch.nn.init.normal_(level.words.weight)  # type: ignore[union-attr, arg-type]
+    latents, canvas, words = torch.randn(1, 4, 16, 16), torch.rand(1, 3, 16, 16), torch.randn(1, 5)
+    base = critic(latents, canvas, words, 0)
+    assert base.shape == (1, 16 * 16 + 8 * 8 + 4 * 4)
+    for other in (
+        critic(latents, 1 - canvas, words, 0),
+        critic(latents, canvas, -words, 0),
+        critic(latents, canvas, words, 1),
+    ):
+        assert not torch.allclose(base, other, atol=1e-4)
+
+
+def test_a_jumping_critic_pays() -> None:
+    class Steep(torch.nn.Module):
+        def forward(self, latents: Tensor, *_: object) -> Tensor:
+            return latents.flatten(1) * 1000
+
+    class Flat(torch.nn.Module):
+        def forward(self, latents: Tensor, *_: object) -> Tensor:
+            return latents.flatten(1) * 0
+
+    asked = Asked(torch.zeros(2, 1, 4, 4), torch.zeros(2, 1), 0)
+    true, made = torch.randn(2, 1, 4, 4), torch.randn(2, 1, 4, 4)
+    flat, steep = (float(critic_loss(c, true, made, asked)) for c in (Flat(), Steep()))
+    assert flat == pytest.approx(np.log(2), abs=1e-4)
+    assert steep > 1000
+
+
+def test_ways_go_on_where_they_were_interrupted(
+    teacher: Painter, feed: Feed, tmp_path: Path
+) -> None:
+    whole = travel(teacher, feed, 6, tmp_path / "whole.pt")
+    assert whole.ends.shape == (6, 6, 8, 8)
+    travel(teacher, feed, 4, tmp_path / "parts.pt")
+    parts = travel(teacher, feed, 6, tmp_path / "parts.pt")
+    assert np.array_equal(parts.seeds, whole.seeds)
+    assert torch.allclose(parts.ends.float(), whole.ends.float(), atol=0.02)
+    assert len(travel(teacher, feed, 3, tmp_path / "parts.pt")) == 3
+
+
+def test_only_what_has_one_answer_is_followed(feed: Feed) -> None:
+    ways = Ways(
+        np.array([0, 1, 2]), np.array([False, True, False]), np.array([5, 6, 7]),
+        torch.full((3, 6, 8, 8), 9.0).half(),
+    )  # fmt: skip
+    lesson = Lessons(feed, ways).plain(np.random.default_rng(0), 40)
+    follows = (lesson.batch.clean == 9).all(3).all(2).all(1)
+    assert follows.tolist() == [True] * 20 + [False] * 20
+    assert torch.equal(lesson.known, follows | (lesson.batch.sigma < 1))
+    assert 4 < int((~lesson.known).sum()) < 16
+    first = {tuple(noise.flatten()[:3].tolist()) for noise in lesson.noise[:20]}
+    assert len(first) <= 3, "a way's noise is always the same"
+    assert not torch.equal(lesson.true[:20], lesson.batch.clean[:20])
+    assert torch.equal(lesson.true[20:], lesson.batch.clean[20:])
+
+
+def test_an_interrupted_distillation_ends_where_an_uninterrupted_one_does(
+    teacher: Painter, feed: Feed, tmp_path: Path
+) -> None:
+    lessons = Lessons(feed, travel(teacher, feed, 6, tmp_path / "ways.pt"))
+
+    def run(name: str, **changes: object) -> Painter:
+        (tmp_path / name).mkdir(exist_ok=True)
+        settings = plan(tmp_path / name, steps=8, momentum=0.0, **changes)
+        torch.manual_seed(3)
+        return distil(teacher, lessons, settings, batch=4, width=WIDTH)
+
+    whole = run("whole")
+    run("parts", stop_after=5)
+    parts = run("parts")
+    assert all(same(whole, parts))
+    assert all(same(whole.text, teacher.text)), "the words keep their meaning"
+    assert sum(same(whole.unet, teacher.unet)) < 0.1 * len(teacher.unet.state_dict())
+
+
+def test_sharpening_leaves_the_encoder_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    data = painted(64)
+    vae = make_autoencoder(TINY).eval()
+    start_linear(vae, data)
+    sharp = sharpen(vae, [data], plan(tmp_path), batch=2, crop=32, width=WIDTH)
+    assert all(same(sharp.encoder, vae.encoder))
+    assert not all(same(sharp.decoder, vae.decoder))
+
+
+def test_one_command_trains_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
+    monkeypatch.setattr("models.scenes.distil.WIDTH", WIDTH)
+    options = (
+        f"--out {tmp_path} --weights {tmp_path}/weights --scenes 3 --fine 2 --steps 2 --batch 2"
+    )
+    main(["all", *options.split(), "--ways", "4"])
+    kept = {path.name for path in (tmp_path / "weights").iterdir()}
+    assert kept >= {"unet", "vae", "text_encoder", "tokenizer", "canvas.json", "model_index.json"}
+    assert (tmp_path / "teacher" / "unet").exists()
+    stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
+    main(
+        ["distil", *options.split(), "--ways", "4"]
+    )  # all done: nothing is painted or trained anew
+    assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
+    assert "100.0 %" in capsys.readouterr().out
+
+
+def test_folded_canvases_have_the_networks_channels(feed: Feed) -> None:
+    assert feed.plain(np.random.default_rng(0), 2).canvas.shape[1] == FOLD.channels

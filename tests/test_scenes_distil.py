@@ -14,7 +14,7 @@ from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
 from models.scenes.dataset import Dataset
 from models.scenes.distil import Lessons, Ways, distil, travel
 from models.scenes.flow import Feed
-from models.scenes.latents import encode_all
+from models.scenes.latents import encode_all, weights
 from models.scenes.loop import Plan
 from models.scenes.nets import FOLD, Painter, Shape, make_autoencoder, make_painter, make_tokenizer
 from models.scenes.painter import paint_scene
@@ -46,7 +46,7 @@ def feed(tmp_path_factory: pytest.TempPathFactory) -> Feed:
     start_linear(vae, data)
     latents = encode_all(vae, data, painted(128), folder)
     tokenizer = make_tokenizer(folder / "tokenizer", ["sunset, winter", "day"] * 20)
-    return Feed(data, latents, tokenizer)
+    return Feed(data, latents, tokenizer, weights(vae, latents))
 
 
 @pytest.fixture(scope="module")

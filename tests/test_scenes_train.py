@@ -21,7 +21,7 @@ from models.scenes.autoencoder import (
 from models.scenes.captions import caption
 from models.scenes.dataset import HELD_OUT, Dataset, held_out, open_dataset, prepare
 from models.scenes.flow import Feed, prompt, sample, step_sigmas, train_painter
-from models.scenes.latents import calibrate, encode_all, normalised
+from models.scenes.latents import calibrate, encode_all, normalised, weights
 from models.scenes.loop import Loop, Plan
 from models.scenes.muon import orthogonal
 from models.scenes.nets import (
@@ -202,12 +202,24 @@ def test_latents_are_kept_with_their_autoencoder(
     assert abs(float(normal.std()) - 1) < 0.02
 
 
+def test_channels_matter_by_what_they_do_to_a_picture(
+    data: Dataset, fine: Dataset, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    vae = make_autoencoder(TINY).eval()
+    start_linear(vae, data)  # the first component is light, the last a detail
+    matter = weights(vae, encode_all(vae, data, fine, tmp_path))
+    assert float(matter.mean()) == pytest.approx(1)
+    assert float(matter[0]) > 3 * float(matter[-1]) > 0
+
+
 @pytest.fixture
 def feed(data: Dataset, fine: Dataset, tmp_path: Path) -> Feed:
     torch.manual_seed(0)
-    latents = encode_all(make_autoencoder(TINY).eval(), data, fine, tmp_path)
+    vae = make_autoencoder(TINY).eval()
+    latents = encode_all(vae, data, fine, tmp_path)
     tokenizer = make_tokenizer(tmp_path / "tokenizer", ["sunset, winter", "day"] * 20)
-    return Feed(data, latents, tokenizer)
+    return Feed(data, latents, tokenizer, weights(vae, latents))
 
 
 def test_batches_show_the_canvas_of_their_painting(feed: Feed) -> None:

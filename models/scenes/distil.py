@@ -135,6 +135,8 @@ def distil(
     critic.to(_device(teacher)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     judge = torch.optim.AdamW(critic.parameters(), 3 * plan.rate, (0.0, 0.99), weight_decay=0.0)
     loop = Loop(plan, student, {"critic": critic, "judge": judge})
+    device = _device(student)
+    weights = lessons.feed.weights.to(device)
     network: Predict = torch.compile(student, dynamic=False) if compiled else student
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
@@ -142,7 +144,7 @@ def distil(
         torch.manual_seed(int(rng.integers(2**62)))
         fine = step % FINE_EVERY == FINE_EVERY - 1
         lesson = lessons.fine(rng, max(1, batch // 4)) if fine else lessons.plain(rng, batch)
-        return taught(network, student, critic, judge, lesson.to(_device(student)))
+        return taught(network, student, critic, judge, lesson.to(device), weights)
 
     loop.run(loss_of)
     return cast(Painter, loop.average)
@@ -154,8 +156,9 @@ def taught(
     critic: Critic,
     judge: torch.optim.Optimizer,
     lesson: Lesson,
+    weights: Tensor,
 ) -> Tensor:
-    """The student's loss; the critic takes its own step on the way."""
+    """The student's loss; the critic takes its own step on the way. weights (c,)."""
     rows, device = lesson.batch, _device(student)
     at = rows.sigma[:, None, None, None]
     noisy = (1 - at) * rows.start + at * lesson.noise
@@ -173,7 +176,8 @@ def taught(
     with half_precision(device):
         loss = maker_loss(critic, lesson.true, made, asked)
     critic.requires_grad_(True)
-    error = F.smooth_l1_loss(made, rows.clean, reduction="none").mean((1, 2, 3))
+    error = F.smooth_l1_loss(made, rows.clean, reduction="none") * weights[:, None, None]
+    error = error.mean((1, 2, 3))
     return loss + FOLLOW * (error * lesson.known).mean()
 
 

@@ -59,10 +59,12 @@ class Batch:
 
 class Feed:
     """Draws batches from the data set: `plain` ones at a picture's own size or half of it, and
-    `fine` ones at twice the size."""
+    `fine` ones at twice the size. `weights` (c,): what an error in each channel matters."""
 
-    def __init__(self, data: Dataset, latents: Latents, tokenizer: CLIPTokenizer) -> None:
-        self.data, self.latents, self.tokenizer = data, latents, tokenizer
+    def __init__(
+        self, data: Dataset, latents: Latents, tokenizer: CLIPTokenizer, weights: Tensor
+    ) -> None:
+        self.data, self.latents, self.tokenizer, self.weights = data, latents, tokenizer, weights
 
     def plain(self, rng: np.random.Generator, count: int, half: bool = False) -> Batch:
         rows, turned = rng.integers(0, len(self.latents), count), rng.random(count) < 0.5
@@ -158,21 +160,21 @@ def train_painter(
             rows = feed.fine(rng, max(1, batch // 4))
         else:
             rows = feed.plain(rng, batch)
-        return flow_loss(network, rows.to(device), rng)
+        return flow_loss(network, rows.to(device), rng, feed.weights.to(device))
 
     loop.run(loss_of)
     return cast(Painter, loop.average)
 
 
-def flow_loss(painter: Predict, rows: Batch, rng: np.random.Generator) -> Tensor:
-    """Mean squared error of the velocity that leads to the clean latents."""
+def flow_loss(painter: Predict, rows: Batch, rng: np.random.Generator, weights: Tensor) -> Tensor:
+    """Mean squared error of the velocity that leads to the clean latents; weights (c,)."""
     noise = torch.from_numpy(rng.standard_normal(rows.clean.shape, np.float32)).to(rows.clean)
     at = rows.sigma[:, None, None, None]
     noisy = (1 - at) * rows.start + at * noise
     with fast(rows.clean.device):
         velocity = painter(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
     error: Tensor = velocity.float() - (noisy - rows.clean) / at
-    return error.square().mean()
+    return (error.square() * weights[:, None, None]).mean()
 
 
 def prompt(rng: np.random.Generator, wordings: list[str]) -> str:

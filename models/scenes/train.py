@@ -29,7 +29,7 @@ from models.scenes.captions import THINGS
 from models.scenes.dataset import Dataset, prepare
 from models.scenes.distil import Lessons, distil, travel
 from models.scenes.flow import Feed, train_painter
-from models.scenes.latents import calibrate, encode_all, normalised
+from models.scenes.latents import calibrate, encode_all, normalised, weights
 from models.scenes.loop import Plan, device_for_training, rank
 from models.scenes.nets import (
     WEIGHTS,
@@ -148,7 +148,8 @@ def _feed(
     vae = trained_autoencoder(options.out).to(device_for_training())
     latents = encode_all(vae, data, fine, options.out)
     calibrate(vae, latents)
-    return Feed(data, normalised(vae, latents), tokenizer_for(options.out, data)), vae
+    tokenizer, matter = tokenizer_for(options.out, data), weights(vae, latents)
+    return Feed(data, normalised(vae, latents), tokenizer, matter), vae
 
 
 def _save(

@@ -21,9 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
-from models.scenes.flow import Batch, Feed, Numbers, Predict, sample
-from models.scenes.loop import Loop, Plan, fast, half_precision
-from models.scenes.nets import FOLD, SCALES, Painter
+from models.scenes.flow import Batch, Feed, Numbers, sample
+from models.scenes.loop import Loop, Plan, half_precision
+from models.scenes.nets import FOLD, SCALES, Painter, plain_attention
 
 SERVED = (1.0, 1.0, 1.0, 1.0, 0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25, 0.25)
 FINE_SERVED = (0.5, 0.5, 0.25)
@@ -124,12 +124,12 @@ def distil(
     lessons: Lessons,
     plan: Plan,
     batch: int = 16,
-    compiled: bool = False,
     width: tuple[int, int, int] = WIDTH,
 ) -> Painter:
     """Answers the averaged student."""
     student = copy.deepcopy(teacher)
     student.text.requires_grad_(False)
+    plain_attention(student)
     words, channels = teacher.text.config.hidden_size, lessons.ways.ends.shape[1]
     critic = Critic(channels, FOLD.channels, words, SCALES, width)
     critic.to(_device(teacher)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -137,21 +137,19 @@ def distil(
     loop = Loop(plan, student, {"critic": critic, "judge": judge})
     device = _device(student)
     weights = lessons.feed.weights.to(device)
-    network: Predict = torch.compile(student, dynamic=False) if compiled else student
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=chance)))
         torch.manual_seed(int(rng.integers(2**62)))
         fine = step % FINE_EVERY == FINE_EVERY - 1
         lesson = lessons.fine(rng, max(1, batch // 4)) if fine else lessons.plain(rng, batch)
-        return taught(network, student, critic, judge, lesson.to(device), weights)
+        return taught(student, critic, judge, lesson.to(device), weights)
 
     loop.run(loss_of)
     return cast(Painter, loop.average)
 
 
 def taught(
-    network: Predict,
     student: Painter,
     critic: Critic,
     judge: torch.optim.Optimizer,
@@ -162,8 +160,8 @@ def taught(
     rows, device = lesson.batch, _device(student)
     at = rows.sigma[:, None, None, None]
     noisy = (1 - at) * rows.start + at * lesson.noise
-    with fast(device):
-        velocity = network(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
+    with half_precision(device):
+        velocity = student(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
         words = student.text(rows.tokens).last_hidden_state.mean(1).detach()
     made = noisy - at * velocity.float()
     asked = Asked(rows.canvas, words, rows.scale)

@@ -24,8 +24,8 @@ from transformers import CLIPTokenizer
 from models.finer import STRENGTH
 from models.scenes.dataset import Dataset
 from models.scenes.latents import Latents
-from models.scenes.loop import Loop, Plan, fast, half_precision
-from models.scenes.nets import FOLD, Painter, tokenize
+from models.scenes.loop import Loop, Plan, half_precision
+from models.scenes.nets import FOLD, Painter, plain_attention, tokenize
 
 HALF_SIZE_UNTIL = 0.25
 FINE_FROM, FINE_EVERY = 0.6, 6
@@ -141,15 +141,13 @@ def train_painter(
     plan: Plan,
     batch: int = 16,
     small_until: float = HALF_SIZE_UNTIL,
-    compiled: bool = False,
 ) -> Painter:
     """Train in place; answers the averaged network, the one to keep.
 
-    Until `small_until` of the plan pictures are at half size, three times as many. `compiled` fuses
-    the network's small operations (twice as fast on a CPU; needs a C++ compiler and minutes).
+    Until `small_until` of the plan pictures are at half size, three times as many.
     """
+    plain_attention(painter)
     loop = Loop(plan, painter)
-    network: Predict = torch.compile(painter, dynamic=False) if compiled else painter
     device = next(painter.parameters()).device
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
@@ -160,7 +158,7 @@ def train_painter(
             rows = feed.fine(rng, max(1, batch // 4))
         else:
             rows = feed.plain(rng, batch)
-        return flow_loss(network, rows.to(device), rng, feed.weights.to(device))
+        return flow_loss(painter, rows.to(device), rng, feed.weights.to(device))
 
     loop.run(loss_of)
     return cast(Painter, loop.average)
@@ -171,7 +169,7 @@ def flow_loss(painter: Predict, rows: Batch, rng: np.random.Generator, weights: 
     noise = torch.from_numpy(rng.standard_normal(rows.clean.shape, np.float32)).to(rows.clean)
     at = rows.sigma[:, None, None, None]
     noisy = (1 - at) * rows.start + at * noise
-    with fast(rows.clean.device):
+    with half_precision(rows.clean.device):
         velocity = painter(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
     error: Tensor = velocity.float() - (noisy - rows.clean) / at
     return (error.square() * weights[:, None, None]).mean()

@@ -12,8 +12,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +21,6 @@ from typing import Any, Protocol
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.scenes.muon import Muon
 
@@ -53,15 +52,6 @@ def device_for_training() -> torch.device:
 def half_precision(device: torch.device) -> AbstractContextManager[object]:
     """bf16 where it is fast: on GPUs, and on CPUs with AMX (without it, many times slower)."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or _has_amx())
-
-
-@contextmanager
-def fast(device: torch.device) -> Iterator[None]:
-    """What a training's networks run in: half precision, and on a CPU attention as plain matrix
-    products, because the fused one's backward pass is five times slower for pictures this small."""
-    plain = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
-    with half_precision(device), plain:
-        yield
 
 
 def _has_amx() -> bool:

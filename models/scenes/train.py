@@ -55,7 +55,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
     top.add_argument("--scenes", type=int, default=16000, help="scenes to paint")
     top.add_argument("--fine", type=int, default=2000, help="of these, painted at 512² as well")
-    top.add_argument("--compile", action="store_true", help="faster steps, for minutes at first")
     top.add_argument("--half-size", type=float, default=0.25, help="share of the unet at 128²")
     top.add_argument("--minutes", type=float, help="length of a stage by the clock")
     top.add_argument("--steps", type=int, help="length of a stage by count, instead")
@@ -127,7 +126,7 @@ def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     painter = make_painter(Shape(), len(feed.tokenizer)).to(device_for_training()).train()
     plan = replace(_plan(options, "unet", 1e-3, 160.0), matrix_rate=0.01, average=0.998)
     batch = _batch(options)
-    teacher = train_painter(painter, feed, plan, batch, options.half_size, options.compile)
+    teacher = train_painter(painter, feed, plan, batch, options.half_size)
     _save(options, options.out / "teacher", vae, teacher, feed.tokenizer)
 
 
@@ -137,7 +136,7 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     teacher = teacher.to(device_for_training())
     ways = travel(teacher, feed, options.ways, options.out / "ways.pt")
     plan = replace(_plan(options, "student", 1e-4, 120.0), momentum=0.0)
-    student = distil(teacher, Lessons(feed, ways), plan, _batch(options), options.compile)
+    student = distil(teacher, Lessons(feed, ways), plan, _batch(options))
     _save(options, options.weights, vae, student, feed.tokenizer)
 
 

@@ -172,10 +172,15 @@ def test_words_are_held_to_the_prompt(exam: Exam) -> None:
 
 
 def test_regions_are_held_to_the_canvas(exam: Exam) -> None:
-    (good,) = exams.regions(Original(exam.scenes), Oracle(exam.scenes), exam)
+    scenes = exams.uncovered(exam)
+    for scene, hidden in zip(scenes, exam.scenes, strict=True):
+        assert scene.words["weather"] == "clear"
+        assert scene.words["season"] != "winter"
+        assert scene.words["style"] == hidden.words["style"]
+    (good,) = exams.regions(Original(scenes), Oracle(scenes), exam)
     assert good.met
     assert good.watchful
-    (bad,) = exams.regions(Mixed(exam.scenes), Oracle(exam.scenes), exam)
+    (bad,) = exams.regions(Mixed(scenes), Oracle(scenes), exam)
     assert not bad.met
 
 

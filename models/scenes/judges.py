@@ -28,8 +28,8 @@ from models.scenes.palette import MATERIALS, VOCABULARY
 
 SIZE = 256  # pixels across, of pictures as the judge sees them
 GRID = 64  # places across, of which it names the material
-PATCH = SIZE // GRID
 WIDTHS = (48, 80, 128, 160)  # channels at 64², 32², 16² and 8²
+BLOCKS = (1, 2, 2, 1)  # on the way down
 NAMES: dict[str, list[str]] = {group: list(words) for group, words in VOCABULARY.items()}
 ROWS = 16
 Words = dict[str, str]
@@ -70,9 +70,13 @@ class Judge(nn.Module):
     def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
         steps = list(pairwise(widths))
-        self.stem = nn.Conv2d(3 * PATCH**2, widths[0], 1)
+        self.finest = nn.Conv2d(3, widths[0] // 2, 3, 2, 1)
+        self.fine = nn.Conv2d(widths[0] // 2, widths[0], 3, 2, 1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in steps)
-        self.ways = nn.ModuleList(Block(width) for width in widths)
+        self.ways = nn.ModuleList(
+            nn.Sequential(*(Block(width) for _ in range(count)))
+            for width, count in zip(widths, BLOCKS, strict=True)
+        )
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in steps)
         self.back = nn.ModuleList(Block(width) for width in widths[:-1])
         self.regions = nn.Conv2d(widths[0], len(MATERIALS), 1)
@@ -80,7 +84,7 @@ class Judge(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Pictures (n, 3, 256, 256), −1–1, to scores (n, words) a group, and (n, 12, 64, 64)."""
-        x = self.ways[0](self.stem(F.pixel_unshuffle(pictures, PATCH)))
+        x = self.ways[0](self.fine(F.relu(self.finest(pictures))))
         levels = [x]
         for smaller, way in zip(self.down, self.ways[1:], strict=True):
             levels.append(x := way(smaller(x)))
@@ -92,17 +96,23 @@ class Judge(nn.Module):
 
     @torch.inference_mode()
     def read(self, pictures: Bytes) -> Reading:
-        """Name words and materials of pictures of any size."""
+        """Name words and materials of pictures of any size, each seen with its mirror image."""
         words: list[Words] = []
         regions: list[Labels] = []
         for first in range(0, len(pictures), ROWS):
-            with half_precision(torch.device("cpu")):
-                scores, places = self(as_input(pictures[first : first + ROWS]))
+            scores, places = self._both_ways(as_input(pictures[first : first + ROWS]))
             best = {group: score.argmax(1).tolist() for group, score in scores.items()}
             for row in range(len(places)):
                 words.append({group: NAMES[group][best[group][row]] for group in NAMES})
             regions.append(places.argmax(1).to(torch.uint8).numpy())
         return Reading(words, np.concatenate(regions))
+
+    def _both_ways(self, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Scores of pictures, and of their mirror images, together."""
+        with half_precision(torch.device("cpu")):
+            (scores, places), (again, back) = self(pictures), self(pictures.flip(3))
+        both = {group: score + again[group] for group, score in scores.items()}
+        return both, places.softmax(1) + back.softmax(1).flip(3)
 
 
 def _mean(level: Tensor) -> Tensor:

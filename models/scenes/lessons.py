@@ -29,7 +29,6 @@ from models.scenes.dataset import Dataset
 from models.scenes.judges import GRID, NAMES, Judge, as_input, on_grid
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.painter import paint_scene
-from models.scenes.palette import MATERIALS
 
 SAMPLES = 16  # pictures that a data set's fingerprint looks at
 SAME = 2.0  # mean difference, 0–255, of a picture and itself painted again
@@ -43,12 +42,12 @@ class StrangeDataset(Exception):
 class Course:
     """How a judge is trained. Its cache is named by this and by the pictures."""
 
-    pictures: int = 8000
+    pictures: int = 12000
     steps: int = 2000
     batch: int = 32
     rate: float = 2e-3
     matrix_rate: float = 0.015
-    form: int = 1  # raise it when the judge's or the lessons' code changes
+    form: int = 2  # raise it when the judge's or the lessons' code changes
 
 
 def trained_judge(data: Dataset, run: Path, course: Course | None = None) -> Judge:
@@ -58,23 +57,25 @@ def trained_judge(data: Dataset, run: Path, course: Course | None = None) -> Jud
     """
     course = course or Course()
     _check(data)
-    key = fingerprint(data, course)
     torch.manual_seed(0)
     judge = Judge()
+    checkpoint = run / f"judge-{fingerprint(data, course)}.pt"
     plan = Plan(
-        run / f"judge-{key}.pt", course.rate, steps=course.steps, matrix_rate=course.matrix_rate,
+        checkpoint,
+        course.rate,
+        steps=course.steps,
+        matrix_rate=course.matrix_rate,
         average=0.995,
-    )  # fmt: skip
+    )
     loop = Loop(plan, judge)
     if loop.progress < 1:
-        maps = label_maps(data, run / f"judge-{key}-labels.npy", course)
-        loop.run(Lesson(judge, data, maps, course))
+        loop.run(Lesson(judge, data, label_maps(data, run, course.pictures), course))
     return cast(Judge, loop.average.eval())
 
 
-def fingerprint(data: Dataset, course: Course) -> str:
-    """Twelve characters that change with the pictures, their words or the course."""
-    code = hashlib.sha256(repr((course, data.paintings.shape, data.words)).encode())
+def fingerprint(data: Dataset, what: Course | int) -> str:
+    """Twelve characters that change with the pictures, their words, or what is made of them."""
+    code = hashlib.sha256(repr((what, data.paintings.shape, data.words)).encode())
     for index in np.linspace(0, len(data) - 1, SAMPLES).astype(int):
         code.update(data.paintings[index].tobytes())
     return code.hexdigest()[:12]
@@ -88,11 +89,12 @@ def _check(data: Dataset) -> None:
         raise StrangeDataset("the data set was painted by another version of the painter")
 
 
-def label_maps(data: Dataset, path: Path, course: Course) -> Labels:
-    """True label maps (pictures, 64, 64) of the first scenes, from `path` or composed anew."""
+def label_maps(data: Dataset, run: Path, pictures: int) -> Labels:
+    """True label maps (pictures, 64, 64) of the first scenes, from `run` or composed anew."""
+    count, size = min(pictures, len(data)), data.paintings.shape[1]
+    path = run / f"label-maps-{fingerprint(data, count)}.npy"
     if path.exists():
         return cast(Labels, np.load(path))
-    count, size = min(course.pictures, len(data)), data.paintings.shape[1]
     maps = np.empty((count, GRID, GRID), np.uint8)
     began = time.monotonic()
     for done, (index, labels) in enumerate(_composed(count, size), 1):
@@ -100,8 +102,9 @@ def label_maps(data: Dataset, path: Path, course: Course) -> Labels:
         if done % 1000 == 0:
             left = (time.monotonic() - began) / done * (count - done)
             print(f"label maps: {done}/{count}, {left:.0f} s left", flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, maps)
+    run.mkdir(parents=True, exist_ok=True)
+    np.save(path.with_suffix(".part.npy"), maps)
+    path.with_suffix(".part.npy").replace(path)
     return maps
 
 
@@ -134,7 +137,6 @@ class Lesson:
             group: torch.tensor([names.index(words[group]) for words in data.words])
             for group, names in NAMES.items()
         }
-        self.weights = _weights(maps)
 
     def __call__(self, step: int, chance: torch.Generator) -> Tensor:
         rows = torch.randint(len(self.maps), (self.course.batch,), generator=chance)
@@ -146,20 +148,13 @@ class Lesson:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with half_precision(pictures.device):
             scores, places = self.judge(pictures)
-        loss = region_loss(places, maps, self.weights)
+        loss = region_loss(places, maps)
         for group, score in scores.items():
             loss = loss + F.cross_entropy(score, self.words[group][rows])
         return loss
 
 
-def _weights(maps: Labels) -> Tensor:
-    """A weight a material, larger for rare ones; one on average over all places."""
-    shares = np.bincount(maps.ravel(), minlength=len(MATERIALS)) / maps.size
-    weights = np.clip(shares, 1e-3, 1) ** -0.5
-    return torch.from_numpy(weights / (weights * shares).sum()).float()
-
-
-def region_loss(places: Tensor, maps: Tensor, weights: Tensor) -> Tensor:
+def region_loss(places: Tensor, maps: Tensor) -> Tensor:
     """Cross-entropy, and one minus the soft intersection over union of the materials that are
     there: what the figure measures (Rahman and Wang, Optimizing Intersection-Over-Union, 2016)."""
     shares = places.softmax(1)
@@ -167,7 +162,7 @@ def region_loss(places: Tensor, maps: Tensor, weights: Tensor) -> Tensor:
     both = (shares * truth).sum((0, 2, 3))
     either = (shares + truth).sum((0, 2, 3)) - both
     there = truth.sum((0, 2, 3)) > 0
-    return F.cross_entropy(places, maps, weights) + 1 - (both / either)[there].mean()
+    return F.cross_entropy(places, maps) + 1 - (both / either)[there].mean()
 
 
 def worn(pictures: Tensor, chance: torch.Generator) -> Tensor:

@@ -136,7 +136,7 @@ def test_the_loss_of_regions_falls_as_they_come_right() -> None:
 def test_worn_pictures_are_the_same_pictures() -> None:
     pictures = as_input(np.stack([paint_scene(i, 256).painting for i in range(4)]))
     chance = torch.Generator().manual_seed(0)
-    apart = [float((worn(pictures, chance) - pictures).abs().mean()) for _ in range(4)]
+    apart = [float((worn(pictures.clone(), chance) - pictures).abs().mean()) for _ in range(6)]
     assert 0 < max(apart) < 0.05
 
 

@@ -42,8 +42,8 @@ class StrangeDataset(Exception):
 class Course:
     """How a judge is trained. Its cache is named by this and by the pictures."""
 
-    pictures: int = 12000
-    steps: int = 2000
+    pictures: int = 8000
+    steps: int = 1500
     batch: int = 32
     rate: float = 2e-3
     matrix_rate: float = 0.015
@@ -166,12 +166,13 @@ def region_loss(places: Tensor, maps: Tensor) -> Tensor:
 
 
 def worn(pictures: Tensor, chance: torch.Generator) -> Tensor:
-    """Some pictures blurred a little, some with a little noise: a judge that rests on a pixel's
-    last bit would judge the decoder's noise, not the picture."""
-    count = len(pictures)
-    pick = torch.rand(count, 1, 1, 1, generator=chance)
-    soft = F.avg_pool2d(F.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    share = torch.where(pick < 0.4, pick * 2, torch.zeros(()))
-    pictures = pictures + (soft - pictures) * share
-    loud = torch.rand(count, 1, 1, 1, generator=chance).sub(0.6).clamp(min=0) * 0.1
-    return pictures + loud * torch.randn(pictures.shape, generator=chance)
+    """In place: some pictures blurred a little, some with a little noise. A judge that rests on a
+    pixel's last bit would judge the decoder's noise, not the picture."""
+    soft, loud = (torch.rand(len(pictures), generator=chance) < 0.4 for _ in range(2))
+    share = torch.rand(int(soft.sum()), 1, 1, 1, generator=chance) * 0.8
+    sharp = pictures[soft]
+    blurred = F.avg_pool2d(F.pad(sharp, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    pictures[soft] = sharp + (blurred - sharp) * share
+    spread = torch.rand(int(loud.sum()), 1, 1, 1, generator=chance) * 0.04
+    pictures[loud] += spread * torch.randn(pictures[loud].shape, generator=chance)
+    return pictures

@@ -24,31 +24,38 @@ from models.scenes.studio import Paints
 
 MOST = 600_000
 SHOWN = tuple(HELD_OUT + n for n in (0, 2, 5, 9, 12, 20))
-EDGE, GAP, LINE, MARGIN = 192, 6, 22, 104
+EDGE, GAP, LINE, MARGIN = 192, 6, 22, 84
 PAPER, TYPE = (250, 249, 246), (60, 58, 54)
 
 
 @dataclass
 class Sheet:
-    """Rows of equal pictures with names above the columns and before the rows."""
+    """Rows of equal pictures, names above the columns and before the rows, or above every picture
+    where there are `captions`, a row of them for each row."""
 
     columns: Sequence[str]
     rows: list[tuple[str, Bytes]]
     edge: int = EDGE
+    captions: Sequence[Sequence[str]] = ()
 
     def image(self) -> Image.Image:
         left = MARGIN if any(name for name, _ in self.rows) else GAP
         top = LINE + GAP if any(self.columns) else GAP
         across = max(len(pictures) for _, pictures in self.rows)
-        wide, step = left + across * (self.edge + GAP), self.edge + GAP
-        sheet = Image.new("RGB", (wide, top + len(self.rows) * step), PAPER)
+        step = self.edge + GAP
+        down = step + (LINE if self.captions else 0)
+        sheet = Image.new("RGB", (left + across * step, top + len(self.rows) * down), PAPER)
         pen = ImageDraw.Draw(sheet)
         font = ImageFont.load_default(14)
-        for i, name in enumerate(self.columns):
-            middle = left + i * step + self.edge // 2
-            pen.text((middle, top // 2), name, TYPE, font, "mm")
+
+        def above(y: int, names: Sequence[str]) -> None:
+            for i, name in enumerate(names):
+                pen.text((left + i * step + self.edge // 2, y - 11), name, TYPE, font, "mm")
+
+        above(top - 2, self.columns)
         for row, (name, pictures) in enumerate(self.rows):
-            y = top + row * step
+            y = top + (row + 1) * down - step
+            above(y, self.captions[row] if self.captions else ())
             pen.text((left - 10, y + self.edge // 2), name, TYPE, font, "rm")
             for column, picture in enumerate(pictures):
                 shown = Image.fromarray(picture).resize((self.edge,) * 2, Image.Resampling.LANCZOS)
@@ -76,21 +83,13 @@ def styles(studio: Paints) -> Sheet:
 
 def words(studio: Paints) -> Sheet:
     """One canvas under every time, season and weather."""
-    rows = []
     canvas = scene(SHOWN[0]).canvas
-    for group in ("time", "season", "weather"):
-        prompts = [full_prompt(PLAIN | {group: word}) for word in VOCABULARY[group]]
+    names = [list(VOCABULARY[group]) for group in ("time", "season", "weather")]
+    rows = []
+    for group, row in zip(("time", "season", "weather"), names, strict=True):
+        prompts = [full_prompt(PLAIN | {group: word}) for word in row]
         rows.append((group, studio.paint(np.stack([canvas] * 4), prompts, [3] * 4, 4)))
-    return Sheet(
-        [
-            "dawn · spring · clear",
-            "day · summer · fog",
-            "sunset · autumn · rain",
-            "night · winter · storm",
-        ],
-        rows,
-        256,
-    )
+    return Sheet((), rows, 256, names)
 
 
 def steps(studio: Paints) -> Sheet:

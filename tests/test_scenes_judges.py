@@ -21,6 +21,7 @@ from models.scenes.lessons import (
     trained_judge,
     worn,
 )
+from models.scenes.measures import VAGUE
 from models.scenes.painter import paint_scene
 from models.scenes.palette import MATERIALS
 
@@ -122,6 +123,9 @@ def test_the_grid_holds_what_most_of_a_place_is() -> None:
     grid = on_grid(labels)
     assert grid[0, 0] == MATERIALS.index("house")
     assert (grid != 0).sum() == 1
+    clear = on_grid(labels, 0.8)
+    assert clear[0, 0] == clear[2, 2] == VAGUE
+    assert (clear != 0).sum() == 2
 
 
 def test_the_loss_of_regions_falls_as_they_come_right() -> None:

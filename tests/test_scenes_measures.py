@@ -123,6 +123,14 @@ def test_overlap_is_one_where_all_is_right_and_counts_both_ways() -> None:
     assert set(measures.overlaps(measures.confusion(named, truth), 0)) == {"sky", "water"}
 
 
+def test_vague_places_count_neither_way() -> None:
+    truth, named = halves("sky", "water"), halves("sky", "water")
+    truth[:, :2], named[:, :2] = measures.VAGUE, MATERIALS.index("house")
+    counts = measures.confusion(named, truth)
+    assert measures.overlaps(counts, 0) == {"sky": 1, "water": 1}
+    assert counts.sum() == 48
+
+
 def test_rare_materials_are_left_out_of_the_overlap() -> None:
     truth = halves("sky", "water")
     truth[0, 0, 0] = MATERIALS.index("flower")

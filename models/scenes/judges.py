@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from models.scenes.board import Labels
 from models.scenes.dataset import Bytes
 from models.scenes.loop import half_precision
+from models.scenes.measures import VAGUE
 from models.scenes.palette import MATERIALS, VOCABULARY
 
 SIZE = 256  # pixels across, of pictures as the judge sees them
@@ -134,13 +135,16 @@ def _resized(picture: Bytes) -> Bytes:
     return np.asarray(cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def on_grid(labels: Labels) -> Labels:
-    """A label map (h, w) on the judge's grid (64, 64): what most of each place is."""
-    shares = [
-        cv2.resize((labels == n).astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
-        for n in range(len(MATERIALS))
-    ]
-    return np.asarray(np.argmax(shares, 0), np.uint8)
+def on_grid(labels: Labels, least: float = 0.0) -> Labels:
+    """A label map (h, w) on the judge's grid (64, 64): what most of each place is, or `VAGUE`
+    where no material has the share `least` of it."""
+    shares = np.stack(
+        [
+            cv2.resize((labels == n).astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
+            for n in range(len(MATERIALS))
+        ]
+    )
+    return np.where(shares.max(0) < least, VAGUE, shares.argmax(0)).astype(np.uint8)
 
 
 def agreement(named: Sequence[Words], asked: Sequence[Words]) -> dict[str, float]:

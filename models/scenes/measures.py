@@ -18,6 +18,7 @@ from models.scenes.palette import MATERIALS
 Floats = NDArray[np.float32]
 LEAST_REGION = 0.01  # of the picture; smaller regions' mean colours say little
 THUMB = 32
+VAGUE = 255  # in a label map: nothing that a judge could be held to
 NEIGHBOURS = 50
 COPIED = 0.5
 """A picture nearer than this to one training picture, by the mean distance to its `NEIGHBOURS`
@@ -80,9 +81,9 @@ def nearest(
 
 
 def confusion(named: Labels, truth: Labels) -> NDArray[np.int64]:
-    """Counts (true material, named material) over all places of all pictures."""
-    kinds = len(MATERIALS)
-    pairs = truth.astype(np.int64).ravel() * kinds + named.ravel()
+    """Counts (true material, named material) over all places but those that truly are `VAGUE`."""
+    kinds, told = len(MATERIALS), truth != VAGUE
+    pairs = truth[told].astype(np.int64) * kinds + named[told]
     return np.bincount(pairs, minlength=kinds**2).reshape(kinds, kinds)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.base import Picture, Request
 from models.scenes.autoencoder import psnr, reconstruct
 from models.scenes.dataset import HELD_OUT, held_out
-from models.scenes.judge import region_error, thumbnails
+from models.scenes.measures import region_error, thumbnails
 from models.scenes.model import SPEC, WEIGHTS, build
 from models.scenes.painter import Scene, paint_scene, redraw
 from models.scenes.palette import UNPAINTED, VOCABULARY

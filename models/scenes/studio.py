@@ -8,21 +8,17 @@ same canvas, prompt, seed, steps and size give the same picture, whatever else i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
 import torch
 
-from models.scenes.autoencoder import reconstruct, to_bytes, to_tensor
+from models.base import Picture, Request
+from models.checkpoint import to_pixels
 from models.scenes.dataset import Bytes
-from models.scenes.flow import sample
-from models.scenes.loop import half_precision
-from models.scenes.nets import FACTOR, WEIGHTS, open_weights, tokenize
-
-ROWS = 8
+from models.scenes.model import WEIGHTS, build
 
 
 class Paints(Protocol):
@@ -42,16 +38,13 @@ class Paints(Protocol):
         """Through the autoencoder and back."""
 
 
-@dataclass
 class Studio:
-    """The networks of one folder of weights."""
+    """The networks of one folder of weights, as they are served."""
 
-    folder: Path = WEIGHTS
+    def __init__(self, folder: Path = WEIGHTS) -> None:
+        self._model = build(weights=str(folder))
+        self._model.load(lambda stage, share: None)
 
-    def __post_init__(self) -> None:
-        self.vae, self.painter, self.tokenizer = open_weights(self.folder)
-
-    @torch.inference_mode()
     def paint(
         self,
         canvases: Bytes,
@@ -60,36 +53,30 @@ class Studio:
         steps: int,
         size: int = 256,
     ) -> Bytes:
-        """Pictures uint8 (n, size, size, 3)."""
-        large = np.stack([resized(canvas, size) for canvas in canvases])
-        parts = [
-            self._some(large[i : i + ROWS], prompts[i : i + ROWS], seeds[i : i + ROWS], steps)
-            for i in range(0, len(large), ROWS)
+        """Pictures uint8 (n, size, size, 3). `steps` may be more than a client may ask for."""
+        known = self._model.spec.defaults() | {"steps": steps, "size": size}
+        asked = [
+            Request(
+                "", self._model.spec.name, 0, 0, known | {"prompt": p, "seed": s}, {"canvas": c}
+            )
+            for c, p, s in zip(canvases, prompts, seeds, strict=True)
         ]
-        return np.concatenate(parts)
+        rows = self._model.spec.max_batch
+        parts = [self._some(asked[i : i + rows]) for i in range(0, len(asked), rows)]
+        return np.stack([picture for part in parts for picture in part])
 
     def reconstruct(self, pictures: Bytes) -> Bytes:
         """Through the autoencoder and back."""
-        return reconstruct(self.vae, pictures)
+        parts = self._model.parts
+        with torch.inference_mode():
+            each = [to_pixels(parts.decode(parts.encode_pictures(p[None]))) for p in pictures]
+        return np.concatenate(each)
 
-    def _some(
-        self, canvases: Bytes, prompts: Sequence[str], seeds: Sequence[int], steps: int
-    ) -> Bytes:
-        config = self.vae.config
-        with half_precision(torch.device("cpu")):
-            raw = self.vae.encode(to_tensor(canvases)).latents.float()
-            canvas = (raw - config.shift_factor) * config.scaling_factor
-            shape = (4, canvases.shape[1] // FACTOR, canvases.shape[2] // FACTOR)
-            noise = [torch.randn(shape, generator=_seeded(seed)) for seed in seeds]
-            tokens = tokenize(self.tokenizer, list(prompts))
-            clean = sample(self.painter, canvas, tokens, torch.stack(noise), steps)
-            return to_bytes(
-                self.vae.decode(clean / config.scaling_factor + config.shift_factor).sample
-            )
-
-
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator("cpu").manual_seed(seed)
+    def _some(self, requests: list[Request]) -> list[Bytes]:
+        states = self._model.begin(requests, [None] * len(requests))
+        while states[0].step < states[0].steps:
+            self._model.step(states)
+        return [cast(Picture, payload).pixels for payload in self._model.decode(states)]
 
 
 def resized(canvas: Bytes, size: int) -> Bytes:

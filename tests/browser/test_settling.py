@@ -35,7 +35,7 @@ _RECORD = """() => {
     const coming = document.getElementById('coming').dataset.on === 'true';
     const small = document.createElement('canvas');
     small.width = small.height = 8;
-    const context = small.getContext('2d');
+    const context = small.getContext('2d', { willReadFrequently: true });
     context.imageSmoothingQuality = 'high';
     context.drawImage(document.getElementById('picture'), 0, 0, 8, 8);
     const look = [...context.getImageData(0, 0, 8, 8).data];

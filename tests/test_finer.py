@@ -45,6 +45,7 @@ async def test_the_larger_picture_comes_on_top_and_goes_with_the_next_edit(serve
         accepted = await pen.accepted(3)
         assert (accepted.revision, accepted.undo, accepted.redo) == (3, 0, 1)
         assert (await pen.final(3)).width == 256
+    assert server.figure('riverrun_edits_total{kind="passing"}') >= 1
 
 
 async def test_a_resumed_client_gets_the_larger_picture_again(server: Served) -> None:

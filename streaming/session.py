@@ -83,6 +83,11 @@ class Session:
         return dict(self._content.params)
 
     @property
+    def passing(self) -> bool:
+        """Whether something passes now: the next request is the client's doing, not a hand's."""
+        return self._asked != self._content.params
+
+    @property
     def canvas(self) -> Canvas | None:
         """The canvas, or None: the model decides."""
         return self._content.canvas

@@ -350,8 +350,9 @@ def test_the_next_edit_ends_what_passes_in_its_own_revision(edit: Edit) -> None:
     session.apply(canvas(1))
     session.apply(Params(2, {"prompt": "a hill"}))
     session.apply(Params(3, {"seed": 7}, passing=True))
+    assert session.passing
     assert session.apply(edit).revision == 4
-    assert asked(session) == 0
+    assert (asked(session), session.passing) == (0, False)
 
 
 def test_undo_never_meets_what_passed_between_the_edits_of_one_gesture() -> None:
@@ -386,5 +387,7 @@ def test_what_passes_takes_the_place_of_what_passed_before() -> None:
     session.apply(Params(1, {"seed": 7}, passing=True))
     session.apply(Params(2, {"prompt": "fog"}, passing=True))
     assert session.snapshot().params == {"seed": 0, "prompt": "fog"}
+    assert session.passing
     assert session.apply(Params(3, {}, passing=True)).revision == 3
     assert session.snapshot().params == SPEC.defaults()
+    assert not session.passing

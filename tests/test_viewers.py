@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.base import Encoded
 from streaming.limits import Limits
-from streaming.messages import Forget
+from streaming.messages import Forget, Submit
 from streaming.protocol import (
     Accepted,
     Ack,
@@ -75,6 +75,7 @@ async def test_what_passes_is_told_as_a_revision_without_its_values() -> None:
         two.say(Params(1, {"prompt": "fog"}))  # whoever edits next ends it
         await until(lambda: len(house.engine.requests) == 2)
         assert [r.params["seed"] for r in house.engine.requests] == [5, 0]
+        assert [m.passing for m in house.engine.posted if isinstance(m, Submit)] == [True, False]
 
 
 async def test_one_edits_and_the_other_is_told() -> None:

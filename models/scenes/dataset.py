@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -33,7 +33,7 @@ Row = tuple[int, Bytes, Bytes, list[str], dict[str, str]]
 
 @dataclass(frozen=True)
 class Dataset:
-    """An opened data set; arrays are memory maps."""
+    """An opened data set; arrays are memory maps, but for canvases that were `held`."""
 
     paintings: Bytes
     canvases: Bytes
@@ -46,6 +46,18 @@ class Dataset:
     def canvas(self, index: int, variant: int, rng: np.random.Generator | None = None) -> Bytes:
         """A canvas (size, size, 3) uint8; with `rng` its colours may be a little off."""
         return colour(self.canvases[index, variant], rng)
+
+    def held(self) -> Dataset:
+        """The same with its canvases read into memory, if they fit twice into what is free.
+
+        The kernel may take mapped pages back however much is free; then every step of a training
+        waits for the disk."""
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return (
+            self
+            if 2 * self.canvases.nbytes > free
+            else replace(self, canvases=np.array(self.canvases))
+        )
 
 
 def held_out(count: int, size: int = 256) -> Iterator[Scene]:

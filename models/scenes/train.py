@@ -145,7 +145,7 @@ def _feed(
 ) -> tuple[Feed, AutoencoderTiny]:
     """What the painter networks learn from, and the autoencoder that it was encoded by."""
     vae = trained_autoencoder(options.out).to(device_for_training())
-    latents = encode_all(vae, data, fine, options.out)
+    data, latents = data.held(), encode_all(vae, data, fine, options.out)
     calibrate(vae, latents)
     tokenizer, matter = tokenizer_for(options.out, data), weights(vae, latents)
     return Feed(data, normalised(vae, latents), tokenizer, matter), vae

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from models.scenes.captions import caption
@@ -52,12 +53,9 @@ class Dataset:
 
         The kernel may take mapped pages back however much is free; then every step of a training
         waits for the disk."""
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return (
-            self
-            if 2 * self.canvases.nbytes > free
-            else replace(self, canvases=np.array(self.canvases))
-        )
+        if 2 * self.canvases.nbytes > psutil.virtual_memory().available:
+            return self
+        return replace(self, canvases=np.array(self.canvases))
 
 
 def held_out(count: int, size: int = 256) -> Iterator[Scene]:

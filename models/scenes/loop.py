@@ -50,8 +50,13 @@ def device_for_training() -> torch.device:
 
 
 def half_precision(device: torch.device) -> AbstractContextManager[object]:
-    """bf16 where it is fast: on GPUs, and on CPUs with AMX (without it, many times slower)."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or _has_amx())
+    """bf16 where it is fast."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=halves(device))
+
+
+def halves(device: torch.device) -> bool:
+    """Whether bf16 is fast: on GPUs, and on CPUs with AMX (without it, many times slower)."""
+    return device.type == "cuda" or _has_amx()
 
 
 def _has_amx() -> bool:

@@ -30,7 +30,7 @@ from models.scenes.dataset import Dataset, prepare
 from models.scenes.distil import Lessons, distil, travel
 from models.scenes.flow import Feed, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised, weights
-from models.scenes.loop import Plan, device_for_training, rank
+from models.scenes.loop import Plan, device_for_training, halves, rank
 from models.scenes.nets import (
     WEIGHTS,
     Painter,
@@ -42,6 +42,7 @@ from models.scenes.nets import (
     save_weights,
 )
 from models.scenes.palette import STRANGERS, VOCABULARY
+from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
 
 STAGES = ("autoencoder", "sharpen", "unet", "distil")
@@ -67,10 +68,18 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
+    if lack := advice(Room.here(), _rows(options), options.scenes, halves(device_for_training())):
+        raise SystemExit(lack)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes made end too
     _data(options)
     if options.processes == 1:
-        run(options)
+        try:
+            run(options)
+        except torch.OutOfMemoryError:
+            raise SystemExit(
+                f"the GPU has too little memory: the same command with --batch "
+                f"{max(1, _rows(options) // 2)} goes on from the last checkpoint"
+            ) from None
         return
     with tempfile.TemporaryDirectory() as meeting:
         address = f"file://{meeting}/meet"
@@ -171,10 +180,14 @@ def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -
     return Plan(where, rate, by_clock, options.steps, seed=options.seed)
 
 
+def _rows(options: argparse.Namespace) -> int:
+    """Rows a step of all processes."""
+    return int(options.batch or (128 if torch.cuda.is_available() else 16))
+
+
 def _batch(options: argparse.Namespace) -> int:
     """Rows a step of this process."""
-    whole = options.batch or (128 if torch.cuda.is_available() else 16)
-    return max(1, int(whole) // int(options.processes))
+    return max(1, _rows(options) // int(options.processes))
 
 
 def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTiny:

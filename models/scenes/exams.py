@@ -19,7 +19,7 @@ from models.scenes.dataset import HELD_OUT, Bytes
 from models.scenes.drawing import recorded
 from models.scenes.judges import Reads, agreement, on_grid
 from models.scenes.painter import Scene, paint_scene
-from models.scenes.palette import MATERIALS, UNPAINTED
+from models.scenes.palette import MATERIALS, STRANGERS, UNPAINTED
 from models.scenes.patches import patch_distance
 from models.scenes.report import Fault, Figure
 from models.scenes.sketch import colour
@@ -32,6 +32,7 @@ CLEAR_SHARE = 0.75  # of a place; without it the place lies on an edge and isn't
 LEAST_SHARE = 0.002  # of all places; rarer materials are left out of the mean
 SOFT = 1.5  # pixels, the planted blur
 PLAIN = {"time": "day", "season": "summer", "weather": "clear", "style": "clean"}
+UNKNOWN = 4  # unknown words in a prompt
 EDIT = 0.05  # of the canvas
 ANOTHER = 77_000  # added to a seed: another picture, where the same one was asked
 
@@ -130,6 +131,32 @@ def obedience(studio: Paints, judge: Reads, exam: Exam) -> Iterator[Figure]:
         note = f"4 steps; of the painter's own: {alone[group]:.0%}"
         fault = Fault("another scene's words", mixed[group])
         yield Figure(f"{group} as asked", told[group], "{:.0%}", least, note=note, fault=fault)
+    yield _unharmed(studio, judge, exam, told)
+
+
+def _unharmed(studio: Paints, judge: Reads, exam: Exam, told: dict[str, float]) -> Figure:
+    """The same prompts with unknown words strewn between the known ones."""
+
+    def share(prompts: list[str]) -> float:
+        pictures = studio.paint(exam.canvases, prompts, exam.seeds, 4)
+        return _mean(agreement(judge.read(pictures).words, exam.words)) / _mean(told)
+
+    strange = [strewn(words, number) for number, words in enumerate(exam.words)]
+    fault = Fault("unknown words alone", share([strewn({}, n) for n in exam.seeds]))
+    note = f"of as asked without them; {UNKNOWN} unknown words, such as: {strange[0]}"
+    return Figure("unharmed by unknown words", share(strange), asked=0.97, note=note, fault=fault)
+
+
+def strewn(words: dict[str, str], number: int) -> str:
+    """A word of every group with `UNKNOWN` others between: some that captions carried, and some
+    that nobody ever said."""
+    rng = np.random.default_rng([number, 31])
+    parts = list(words.values())
+    for _ in range(UNKNOWN):
+        invented = "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), rng.integers(3, 9)))
+        stranger = str(rng.choice(STRANGERS)) if rng.random() < 0.5 else invented
+        parts.insert(int(rng.integers(len(parts) + 1)), stranger)
+    return ", ".join(parts)
 
 
 def whole_canvases(scenes: Sequence[Scene]) -> Bytes:

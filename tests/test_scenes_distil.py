@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from torch import Tensor
 from models.scenes.autoencoder import start_linear
 from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
 from models.scenes.dataset import Dataset
-from models.scenes.distil import Lessons, Ways, distil, travel
+from models.scenes.distil import APART, Lessons, alike, answered, distil, unpainted
 from models.scenes.flow import Feed
 from models.scenes.latents import encode_all, weights
 from models.scenes.loop import Plan
 from models.scenes.nets import FOLD, Painter, Shape, make_autoencoder, make_painter, make_tokenizer
 from models.scenes.painter import paint_scene
+from models.scenes.palette import PALETTE
 from models.scenes.sharpen import sharpen
 from models.scenes.train import main
 
@@ -121,38 +123,79 @@ def test_a_jumping_critic_pays() -> None:
     assert steep > 1000
 
 
-def test_ways_go_on_where_they_were_interrupted(
-    teacher: Painter, feed: Feed, tmp_path: Path
-) -> None:
-    whole = travel(teacher, feed, 6, tmp_path / "whole.pt")
-    assert whole.ends.shape == (6, 6, 8, 8)
-    travel(teacher, feed, 4, tmp_path / "parts.pt")
-    parts = travel(teacher, feed, 6, tmp_path / "parts.pt")
-    assert np.array_equal(parts.seeds, whole.seeds)
-    assert torch.allclose(parts.ends.float(), whole.ends.float(), atol=0.02)
-    assert len(travel(teacher, feed, 3, tmp_path / "parts.pt")) == 3
+class Eraser(torch.nn.Module):
+    """Answers with the noise level, wherever it is asked; keeps what it saw."""
+
+    def __init__(self, text: torch.nn.Module) -> None:
+        super().__init__()
+        self.text, self.seen = text, list[Tensor]()
+
+    def forward(
+        self, noisy: Tensor, canvas: Tensor, sigma: Tensor, tokens: Tensor, scale: int
+    ) -> Tensor:
+        self.seen.append(noisy)
+        at = sigma[:, None, None, None]
+        return (noisy - at) / at
 
 
-def test_only_what_has_one_answer_is_followed(feed: Feed) -> None:
-    ways = Ways(
-        np.array([0, 1, 2]), np.array([False, True, False]), np.array([5, 6, 7]),
-        torch.full((3, 6, 8, 8), 9.0).half(),
-    )  # fmt: skip
-    lesson = Lessons(feed, ways).plain(np.random.default_rng(0), 40)
-    follows = (lesson.batch.clean == 9).all(3).all(2).all(1)
-    assert follows.tolist() == [True] * 20 + [False] * 20
-    assert torch.equal(lesson.known, follows | (lesson.batch.sigma < 1))
-    assert 4 < int((~lesson.known).sum()) < 16
-    first = {tuple(noise.flatten()[:3].tolist()) for noise in lesson.noise[:20]}
-    assert len(first) <= 3, "a way's noise is always the same"
-    assert not torch.equal(lesson.true[:20], lesson.batch.clean[:20])
-    assert torch.equal(lesson.true[20:], lesson.batch.clean[20:])
+def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Painter) -> None:
+    lesson = Lessons(feed).plain(np.random.default_rng(0), 8)
+    assert lesson.begin is not None
+    student = Eraser(teacher.text)
+    answers, _ = answered(student, lesson, torch.ones(6))  # type: ignore[arg-type]
+    first, second = student.seen
+    assert torch.equal(first, lesson.noise[0]), "from noise alone"
+    at = lesson.later.sigma[:, None, None, None]
+    onward = (1 - at[:2]) * 1 + at[:2] * lesson.noise[0][:2]
+    afresh = (1 - at[2:]) * lesson.later.start[2:] + at[2:] * lesson.noise[1][2:]
+    assert torch.allclose(second, torch.cat([onward, afresh]), atol=1e-5)
+    assert torch.equal(answers.true[:4], torch.cat([lesson.begin.clean[:2]] * 2))
+    assert torch.equal(answers.true[4:], lesson.later.clean)
+    assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[4:6])
+
+
+def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> None:
+    lesson = Lessons(feed).plain(np.random.default_rng(0), 8)
+    assert lesson.begin is not None
+    bare, kinds = torch.zeros_like(lesson.begin.canvas), len(FOLD.colours)
+    bare[:, kinds - 1 :: kinds, :, :4] = 1  # the left half is paper
+    bare[:, ::kinds, :, 4:] = 1
+    begin, later = (replace(rows, canvas=bare) for rows in (lesson.begin, lesson.later))
+    asked = replace(lesson, begin=begin, later=later)
+    answers, _ = answered(Eraser(teacher.text), asked, torch.ones(6))  # type: ignore[arg-type]
+    assert (answers.known[:4, :, :, :4] == 0).all()
+    assert (answers.known[:4, :, :, 4:] == 1).all()
+    assert (answers.known[4:] == 1).all()
+    assert torch.equal(answers.aim[4:6, :, :, 4:], later.clean[:2, :, :, 4:])
+    assert torch.allclose(answers.aim[4:6, :, :, :4], torch.ones(1), atol=1e-5), "what it chose"
+    assert torch.equal(answers.aim[6:], later.clean[2:])
+
+
+def test_two_seeds_must_differ_where_the_canvas_is_bare() -> None:
+    one, empty, weights = torch.randn(2, 6, 16, 16), torch.ones(2, 1, 16, 16), torch.ones(6)
+    assert float(alike(one, one, empty, weights)) == 1
+    assert float(alike(one, one, 0 * empty, weights)) == 0
+    assert float(alike(one, one + 2 * APART, empty, weights)) == 0
+    half = empty.clone()
+    half[:, :, 8:] = 0
+    elsewhere = one.clone()
+    elsewhere[:, :, 8:] += 9.0
+    assert float(alike(one, elsewhere, half, weights)) == 0.5, "what is painted doesn't count"
+    grain = one + 3 * torch.tensor([1.0, -1.0]).repeat(8)
+    assert float(alike(one, grain, empty, weights)) > 0.9, "grain isn't another picture"
+
+
+def test_bare_paper_is_known_from_the_fold() -> None:
+    picture = np.full((64, 64, 3), 255, np.uint8)
+    picture[:, 32:] = PALETTE["sky"]
+    bare = unpainted(torch.from_numpy(FOLD(picture, 8))[None])
+    assert torch.equal(bare, torch.tensor([1.0] * 4 + [0.0] * 4).expand(1, 1, 8, 8))
 
 
 def test_an_interrupted_distillation_ends_where_an_uninterrupted_one_does(
     teacher: Painter, feed: Feed, tmp_path: Path
 ) -> None:
-    lessons = Lessons(feed, travel(teacher, feed, 6, tmp_path / "ways.pt"))
+    lessons = Lessons(feed)
 
     def run(name: str, **changes: object) -> Painter:
         (tmp_path / name).mkdir(exist_ok=True)
@@ -186,14 +229,12 @@ def test_one_command_trains_everything(
     options = (
         f"--out {tmp_path} --weights {tmp_path}/weights --scenes 3 --fine 2 --steps 2 --batch 2"
     )
-    main(["all", *options.split(), "--ways", "4"])
+    main(["all", *options.split()])
     kept = {path.name for path in (tmp_path / "weights").iterdir()}
     assert kept >= {"unet", "vae", "text_encoder", "tokenizer", "canvas.json", "model_index.json"}
     assert (tmp_path / "teacher" / "unet").exists()
     stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
-    main(
-        ["distil", *options.split(), "--ways", "4"]
-    )  # all done: nothing is painted or trained anew
+    main(["distil", *options.split()])  # all done: nothing is painted or trained anew
     assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
     assert "100.0 %" in capsys.readouterr().out
 

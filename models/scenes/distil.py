@@ -1,18 +1,17 @@
 """The third training: the network that flow matching taught becomes good in one to four steps.
 
 Role: the student starts as the teacher and answers the clean latents at once, from the noise levels
-that 1, 2, 3 and 4 steps use. Two things pull it. A critic asks that its answers look painted
-(adversarial distillation in latent space: Sauer et al., LADD, 2024), which is what makes few steps
-sharp. And for known noise it is to answer what the teacher arrives at from it in many steps (as in
-Kang et al., Diffusion2GAN, 2024), which keeps seeds different from each other and a seed the same
-picture in any number of steps. The text encoder stays as it is: the critic reads its words.
+that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adversarial distillation
+in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp. What the canvas and
+the noise leave no choice about is to be what the painter made of it. Where they leave a choice,
+two seeds must not choose alike (diversity-sensitive conditional GANs: Yang et al., 2019), and later
+steps keep to what the first chose. The text encoder stays as it is: the critic reads its words.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,102 +20,73 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
-from models.scenes.flow import Batch, Feed, Numbers, sample
+from models.scenes.flow import Batch, Feed
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention
 
-SERVED = (1.0, 1.0, 1.0, 1.0, 0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25, 0.25)
+LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
+"""Noise levels at which runs of 2, 3 and 4 steps go on; each begins at 1."""
 FINE_SERVED = (0.5, 0.5, 0.25)
 FINE_EVERY = 6
-TEACHER_STEPS = 12
-ROWS = 32
 WIDTH = (96, 128, 160)
-FOLLOW = 1.0
-"""Weight of what the teacher says (or, where the noise was mixed with it, the painting itself)."""
-
-
-@dataclass(frozen=True)
-class Ways:
-    """Where the teacher arrives. `rows`, `turned`: whose canvas; `seeds`: of everything drawn for a
-    way, by `Feed.asked`; `ends` (n, c, h, w) fp16."""
-
-    rows: Numbers
-    turned: Numbers
-    seeds: Numbers
-    ends: Tensor
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-def travel(teacher: Painter, feed: Feed, count: int, path: Path) -> Ways:
-    """The first `count` ways, from `path` as far as they are there."""
-    # a table, drawn row by row: the first ways are the same ones, however many are wanted
-    drawn = np.random.default_rng(5).integers(2**62, size=(count, 3))
-    rows, turned, seeds = drawn[:, 0] % len(feed.latents), drawn[:, 1] % 2 == 1, drawn[:, 2]
-    ends = torch.load(path, weights_only=True) if path.exists() else feed.latents.paintings[:0, 0]
-    device = _device(teacher)
-    while len(ends) < count:
-        these = slice(len(ends), min(len(ends) + ROWS, count))
-        asked = feed.asked(rows[these], turned[these], seeds[these])
-        canvas, tokens, noise = (part.to(device) for part in asked)
-        made = sample(teacher, canvas, tokens, noise, TEACHER_STEPS)
-        ends = torch.cat([ends, made.half().cpu()])
-        if len(ends) % (8 * ROWS) == 0 or len(ends) == count:
-            torch.save(ends, path.with_suffix(".part"))
-            path.with_suffix(".part").replace(path)
-            print(f"travelled {len(ends)}/{count}", flush=True)
-    return Ways(rows, turned, seeds, ends[:count])
+FOLLOW, NEAR = 1.0, 0.25
+"""Weight of what is known of an answer, and the error up to which it counts squared."""
+VARY, APART, COARSE = 1.0, 0.3, 4
+"""Weight of how alike two seeds are; the distance that is enough (two paintings with the same words
+are 0.32 apart), and of how many cells."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A batch, the noise in it, the true paintings (n, c, h, w), and for which rows (n,) `clean` is
-    more than one of many answers."""
+    """Rows that begin, at σ = 1: their second half asks the same as the first with other noise.
+    Rows that go on, of which the first `onward` do so from the answers to the first that begin.
+    `noise` is theirs, (n, c, h, w) each. For a larger picture nothing begins."""
 
-    batch: Batch
-    noise: Tensor
-    true: Tensor
-    known: Tensor
+    begin: Batch | None
+    later: Batch
+    noise: tuple[Tensor, Tensor]
+    onward: int
 
     def to(self, device: torch.device) -> Lesson:
-        parts = (self.noise.to(device), self.true.to(device), self.known.to(device))
-        return Lesson(self.batch.to(device), *parts)
+        begin = self.begin and self.begin.to(device)
+        noise = (self.noise[0].to(device), self.noise[1].to(device))
+        return Lesson(begin, self.later.to(device), noise, self.onward)
 
 
 class Lessons:
     """Draws what the student learns from."""
 
-    def __init__(self, feed: Feed, ways: Ways) -> None:
-        self.feed, self.ways = feed, ways
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
 
     def plain(self, rng: np.random.Generator, count: int) -> Lesson:
-        """Half of the rows follow the teacher from known noise, half start at paintings."""
-        known = rng.integers(0, len(self.ways), count // 2)
-        rows, turned, seeds = self.ways.rows[known], self.ways.turned[known], self.ways.seeds[known]
-        canvas, tokens, noise = self.feed.asked(rows, turned, seeds)
-        ends, true = self.ways.ends[torch.from_numpy(known)].float(), self.feed.true(rows, turned)
-        own = self.feed.plain(rng, count - count // 2)
-        other = torch.from_numpy(rng.standard_normal(own.clean.shape, np.float32))
-        sigma = torch.from_numpy(rng.choice(SERVED, count)).float()
-        batch = Batch(
-            torch.cat([ends, own.clean]),
-            torch.cat([ends, own.start]),
-            torch.cat([canvas, own.canvas]),
-            torch.cat([tokens, own.tokens]),
-            sigma,
-            1,
-        )
-        follows = (torch.arange(count) < len(ends)) | (sigma < 1)
-        return Lesson(batch, torch.cat([noise, other]), torch.cat([true, own.clean]), follows)
+        """A quarter of the rows asked twice from noise, a quarter gone on with, a quarter that go
+        on from paintings. Of few rows one of each kind."""
+        few = max(1, count // 4)
+        one, other = self.feed.plain(rng, few), self.feed.plain(rng, few)
+        begin = _joined(one, one, torch.ones(2 * few))
+        sigma = torch.from_numpy(rng.choice(LATER, 2 * few)).float()
+        later = _joined(one, other, sigma)
+        noise = _noise(rng, begin.clean), _noise(rng, later.clean)
+        return Lesson(begin, later, noise, few)
 
     def fine(self, rng: np.random.Generator, count: int) -> Lesson:
         batch = self.feed.fine(rng, count)
         sigma = torch.from_numpy(rng.choice(FINE_SERVED, count)).float()
-        noise = torch.from_numpy(rng.standard_normal(batch.clean.shape, np.float32))
-        parts = (batch.clean, batch.start, batch.canvas, batch.tokens)
-        known = torch.ones(count, dtype=torch.bool)
-        return Lesson(Batch(*parts, sigma, batch.scale), noise, batch.clean, known)
+        later = Batch(batch.clean, batch.start, batch.canvas, batch.tokens, sigma, batch.scale)
+        noise = _noise(rng, batch.clean)
+        return Lesson(None, later, (noise[:0], noise), 0)
+
+
+def _noise(rng: np.random.Generator, like: Tensor) -> Tensor:
+    return torch.from_numpy(rng.standard_normal(like.shape, np.float32))
+
+
+def _joined(one: Batch, other: Batch, sigma: Tensor) -> Batch:
+    """Both, one after the other, at other noise levels."""
+    pairs = ((one.clean, other.clean), (one.start, other.start), (one.canvas, other.canvas))
+    clean, start, canvas = (torch.cat(pair) for pair in pairs)
+    return Batch(clean, start, canvas, torch.cat([one.tokens, other.tokens]), sigma, one.scale)
 
 
 def distil(
@@ -130,12 +100,12 @@ def distil(
     student = copy.deepcopy(teacher)
     student.text.requires_grad_(False)
     plain_attention(student)
-    words, channels = teacher.text.config.hidden_size, lessons.ways.ends.shape[1]
+    device = next(student.parameters()).device
+    words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
     critic = Critic(channels, FOLD.channels, words, SCALES, width)
-    critic.to(_device(teacher)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    judge = torch.optim.AdamW(critic.parameters(), 3 * plan.rate, (0.0, 0.99), weight_decay=0.0)
+    critic.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    judge = torch.optim.AdamW(critic.parameters(), 2 * plan.rate, (0.0, 0.99), weight_decay=0.0)
     loop = Loop(plan, student, {"critic": critic, "judge": judge})
-    device = _device(student)
     weights = lessons.feed.weights.to(device)
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
@@ -149,6 +119,18 @@ def distil(
     return cast(Painter, loop.average)
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a student made (n, c, h, w) of what was asked; what is known of it, `aim`, and how well
+    at each place, `known` (n, 1, h, w) 0–1; `true` is what the painter made."""
+
+    made: Tensor
+    aim: Tensor
+    known: Tensor
+    true: Tensor
+    asked: Asked
+
+
 def taught(
     student: Painter,
     critic: Critic,
@@ -157,27 +139,77 @@ def taught(
     weights: Tensor,
 ) -> Tensor:
     """The student's loss; the critic takes its own step on the way. weights (c,)."""
-    rows, device = lesson.batch, _device(student)
-    at = rows.sigma[:, None, None, None]
-    noisy = (1 - at) * rows.start + at * lesson.noise
+    answers, likeness = answered(student, lesson, weights)
+    device = answers.made.device
     with half_precision(device):
-        velocity = student(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
-        words = student.text(rows.tokens).last_hidden_state.mean(1).detach()
-    made = noisy - at * velocity.float()
-    asked = Asked(rows.canvas, words, rows.scale)
-    with half_precision(device):
-        judged = critic_loss(critic, lesson.true, made.detach(), asked)
+        judged = critic_loss(critic, answers.true, answers.made.detach(), answers.asked)
     judge.zero_grad(set_to_none=True)
     judged.backward()  # type: ignore[no-untyped-call]
     judge.step()
     critic.requires_grad_(False)
     with half_precision(device):
-        loss = maker_loss(critic, lesson.true, made, asked)
+        loss = maker_loss(critic, answers.true, answers.made, answers.asked)
     critic.requires_grad_(True)
-    error = F.smooth_l1_loss(made, rows.clean, reduction="none") * weights[:, None, None]
-    error = error.mean((1, 2, 3))
-    return loss + FOLLOW * (error * lesson.known).mean()
+    error = F.smooth_l1_loss(answers.made, answers.aim, reduction="none", beta=NEAR)
+    follow = (error * weights[:, None, None] * answers.known).mean()
+    return loss + FOLLOW * follow + VARY * likeness
 
 
-def _device(painter: Painter) -> torch.device:
-    return next(painter.parameters()).device
+def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers, Tensor]:
+    """Every row's answer, and how alike those of two seeds are (0 where nothing begins)."""
+    later, noise = lesson.later, lesson.noise
+    start, aim, known = later.start, later.clean, torch.ones_like(later.clean[:, :1])
+    if lesson.begin is None:
+        made = _clean(student, later, start, noise[1])
+        return Answers(made, aim, known, later.clean, _asked(student, later)), made.sum() * 0
+    begin, onward = lesson.begin, lesson.onward
+    first = _clean(student, begin, begin.start, noise[0])
+    bare = unpainted(begin.canvas)
+    chosen = first[:onward].detach()
+    start = torch.cat([chosen, start[onward:]])
+    aim = torch.cat([torch.lerp(aim[:onward], chosen, bare[:onward]), aim[onward:]])
+    noise_later = torch.cat([noise[0][:onward], noise[1][onward:]])
+    second = _clean(student, later, start, noise_later)
+    both = _joined(begin, later, torch.cat([begin.sigma, later.sigma]))
+    answers = Answers(
+        torch.cat([first, second]),
+        torch.cat([begin.clean, aim]),
+        torch.cat([1 - bare, known]),
+        both.clean,
+        _asked(student, both),
+    )
+    half = len(first) // 2
+    return answers, alike(first[:half], first[half:], bare[:half], weights)
+
+
+def _clean(student: Painter, rows: Batch, start: Tensor, noise: Tensor) -> Tensor:
+    """The student's estimates of the clean latents, fp32."""
+    at = rows.sigma[:, None, None, None]
+    noisy = (1 - at) * start + at * noise
+    with half_precision(noisy.device):
+        velocity = student(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
+    clean: Tensor = noisy - at * velocity.float()
+    return clean
+
+
+def _asked(student: Painter, rows: Batch) -> Asked:
+    with half_precision(rows.clean.device), torch.no_grad():
+        words = student.text(rows.tokens).last_hidden_state.mean(1)
+    return Asked(rows.canvas, words, rows.scale)
+
+
+def unpainted(canvas: Tensor) -> Tensor:
+    """How bare each place of folded canvases is: (n, 1, h, w), 0–1."""
+    kinds = len(FOLD.colours)
+    return canvas[:, kinds - 1 :: kinds].float().mean(1, keepdim=True)
+
+
+def alike(one: Tensor, other: Tensor, bare: Tensor, weights: Tensor) -> Tensor:
+    """How much too alike two answers (n, c, h, w) to the same canvas are, in large, where it is
+    bare (n, 1, h, w): 0 where they are `APART`, at most 1."""
+    apart = F.avg_pool2d(one, COARSE) - F.avg_pool2d(other, COARSE)
+    distance = (apart.abs() * weights[:, None, None]).mean(1, keepdim=True)
+    free = F.avg_pool2d(bare, COARSE)
+    share = free.mean((1, 2, 3))
+    mean = (distance * free).mean((1, 2, 3)) / share.clamp(min=1e-3)
+    return (F.relu(1 - mean / APART).square() * share).mean()

@@ -26,12 +26,16 @@ from models.scenes.dataset import Dataset
 from models.scenes.latents import Latents
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, Painter, plain_attention, tokenize
+from models.scenes.sketch import BARE
 
 HALF_SIZE_UNTIL = 0.25
 FINE_FROM, FINE_EVERY = 0.6, 6
 FINE_SIGMA = STRENGTH
 """Where the finer picture starts: the smaller one's latents, enlarged, with so much noise."""
 FROM_CANVAS = 0.06
+PURE = 0.35  # share of rows that start from noise alone
+SPARSE = 0.25  # what an empty canvas counts beside a whole one, which counts that and 1
+CHUNK = 256
 EMPTY_PROMPTS = 0.08
 STRANGE_PROMPTS = 0.2
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
@@ -65,6 +69,7 @@ class Feed:
         self, data: Dataset, latents: Latents, tokenizer: CLIPTokenizer, weights: Tensor
     ) -> None:
         self.data, self.latents, self.tokenizer, self.weights = data, latents, tokenizer, weights
+        self.odds = variant_odds(data.canvases)
 
     def plain(self, rng: np.random.Generator, count: int, half: bool = False) -> Batch:
         rows, turned = rng.integers(0, len(self.latents), count), rng.random(count) < 0.5
@@ -86,28 +91,6 @@ class Feed:
         sigma = np.where(rng.random(count) < 0.6, FINE_SIGMA, rng.uniform(0.05, 0.6, count))
         return self._batch(rng, rows, turned, (clean, start), sigma, 2)
 
-    def asked(
-        self, rows: Numbers, turned: Numbers, seeds: Numbers
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Folded canvases, tokens and noise (n, c, h, w) of some scenes; all that is drawn by
-        chance follows from each one's own seed."""
-        shape = self.latents.paintings.shape[2:]
-        parts = []
-        for row, turn, seed in zip(rows.tolist(), turned.tolist(), seeds.tolist(), strict=True):
-            rng = np.random.default_rng(seed)
-            canvas = self._canvas(rng, row, turn, shape[-1])
-            words = prompt(rng, self.data.captions[row])
-            parts.append((canvas, words, rng.standard_normal(shape, np.float32)))
-        canvases, texts, noise = zip(*parts, strict=True)
-        tokens = tokenize(self.tokenizer, list(texts))
-        return torch.from_numpy(np.stack(canvases)), tokens, torch.from_numpy(np.stack(noise))
-
-    def true(self, rows: Numbers, turned: Numbers) -> Tensor:
-        """The paintings' latents (n, c, h, w)."""
-        return self.latents.paintings[
-            torch.from_numpy(rows), torch.from_numpy(turned).long()
-        ].float()
-
     def _batch(
         self,
         rng: np.random.Generator,
@@ -125,14 +108,23 @@ class Feed:
         return Batch(*latents, canvas, tokens, torch.from_numpy(sigma).float(), scale)
 
     def _canvas(self, rng: np.random.Generator, index: int, turned: bool, edge: int) -> Numbers:
-        variant = int(rng.integers(self.data.canvases.shape[1]))
+        variant = int(rng.choice(len(self.odds[index]), p=self.odds[index]))
         picture = self.data.canvas(index, variant, rng)
         return FOLD(picture[:, ::-1] if turned else picture, edge)
 
 
+def variant_odds(canvases: Numbers) -> Numbers:
+    """How often each of a scene's canvases (n, variants, h, w) is shown, (n, variants): the fuller
+    ones more often, because only they say what a silhouette means."""
+    chunks = np.split(canvases, range(CHUNK, len(canvases), CHUNK))
+    covered = np.concatenate([(chunk != BARE).mean((2, 3)) for chunk in chunks])
+    favour = SPARSE + covered**2
+    return np.asarray(favour / favour.sum(1, keepdims=True))
+
+
 def draw_sigmas(rng: np.random.Generator, count: int) -> Numbers:
-    """Noise levels: a fifth pure noise, where the first step decides most, the rest anywhere."""
-    return np.where(rng.random(count) < 0.2, 1.0, rng.uniform(0.02, 1.0, count))
+    """Noise levels: many pure noise, where the first step decides most, the rest anywhere."""
+    return np.where(rng.random(count) < PURE, 1.0, rng.uniform(0.02, 1.0, count))
 
 
 def train_painter(

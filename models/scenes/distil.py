@@ -29,7 +29,8 @@ LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
 FINE_SERVED = (0.5, 0.5, 0.25)
 FINE_EVERY = 6
 WIDTH = (96, 128, 160)
-FOLLOW, NEAR = 1.0, 0.25
+CRITIC_RATE = 4  # times the student's
+FOLLOW, NEAR = 2.0, 0.25
 """Weight of what is known of an answer, and the error up to which it counts squared."""
 VARY, APART, COARSE = 1.0, 0.3, 4
 """Weight of how alike two seeds are; the distance that is enough (two paintings with the same words
@@ -104,7 +105,9 @@ def distil(
     words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
     critic = Critic(channels, FOLD.channels, words, SCALES, width)
     critic.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    judge = torch.optim.AdamW(critic.parameters(), 2 * plan.rate, (0.0, 0.99), weight_decay=0.0)
+    judge = torch.optim.AdamW(
+        critic.parameters(), CRITIC_RATE * plan.rate, (0.0, 0.99), weight_decay=0.0
+    )
     loop = Loop(plan, student, {"critic": critic, "judge": judge})
     weights = lessons.feed.weights.to(device)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.scenes.autoencoder import start_linear
 from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
 from models.scenes.dataset import Dataset
-from models.scenes.distil import APART, Lessons, alike, answered, distil, unpainted
+from models.scenes.distil import Lessons, answered, distil, planned, unpainted
 from models.scenes.flow import Feed
 from models.scenes.latents import encode_all, weights
 from models.scenes.loop import Plan
@@ -22,6 +22,7 @@ from models.scenes.painter import paint_scene
 from models.scenes.palette import PALETTE
 from models.scenes.sharpen import sharpen
 from models.scenes.train import main
+from models.scenes.ways import Ways, travel
 
 TINY = Shape(
     autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
@@ -139,7 +140,7 @@ class Eraser(torch.nn.Module):
 
 
 def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed).plain(np.random.default_rng(0), 8)
+    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 8)
     assert lesson.begin is not None
     student = Eraser(teacher.text)
     answers, _ = answered(student, lesson, torch.ones(6))  # type: ignore[arg-type]
@@ -149,13 +150,12 @@ def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Pa
     onward = (1 - at[:2]) * 1 + at[:2] * lesson.noise[0][:2]
     afresh = (1 - at[2:]) * lesson.later.start[2:] + at[2:] * lesson.noise[1][2:]
     assert torch.allclose(second, torch.cat([onward, afresh]), atol=1e-5)
-    assert torch.equal(answers.true[:4], torch.cat([lesson.begin.clean[:2]] * 2))
-    assert torch.equal(answers.true[4:], lesson.later.clean)
+    assert torch.equal(answers.true, torch.cat([lesson.begin.clean, lesson.later.clean]))
     assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[4:6])
 
 
 def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed).plain(np.random.default_rng(0), 8)
+    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 8)
     assert lesson.begin is not None
     bare, kinds = torch.zeros_like(lesson.begin.canvas), len(FOLD.colours)
     bare[:, kinds - 1 :: kinds, :, :4] = 1  # the left half is paper
@@ -171,18 +171,39 @@ def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> N
     assert torch.equal(answers.aim[6:], later.clean[2:])
 
 
-def test_two_seeds_must_differ_where_the_canvas_is_bare() -> None:
-    one, empty, weights = torch.randn(2, 6, 16, 16), torch.ones(2, 1, 16, 16), torch.ones(6)
-    assert float(alike(one, one, empty, weights)) == 1
-    assert float(alike(one, one, 0 * empty, weights)) == 0
-    assert float(alike(one, one + 2 * APART, empty, weights)) == 0
-    half = empty.clone()
-    half[:, :, 8:] = 0
-    elsewhere = one.clone()
-    elsewhere[:, :, 8:] += 9.0
-    assert float(alike(one, elsewhere, half, weights)) == 0.5, "what is painted doesn't count"
-    grain = one + 3 * torch.tensor([1.0, -1.0]).repeat(8)
-    assert float(alike(one, grain, empty, weights)) > 0.9, "grain isn't another picture"
+def test_the_teacher_is_followed_in_large_where_the_canvas_is_bare() -> None:
+    ends, empty, weights = torch.randn(2, 6, 16, 16), torch.ones(2, 1, 16, 16), torch.ones(6)
+    assert float(planned(ends, ends, empty, weights)) == 0
+    assert float(planned(ends + 1, ends, empty, weights)) > 0.5
+    assert float(planned(ends + 1, ends, 0 * empty, weights)) == 0
+    grain = ends + 3 * torch.tensor([1.0, -1.0]).repeat(8)
+    assert float(planned(grain, ends, empty, weights)) < 1e-6, "grain is the critic's business"
+
+
+def test_ways_go_on_where_they_were_interrupted(
+    teacher: Painter, feed: Feed, tmp_path: Path
+) -> None:
+    whole = travel(teacher, feed, 6, tmp_path / "whole.pt")
+    assert whole.ends.shape == (6, 6, 8, 8)
+    travel(teacher, feed, 4, tmp_path / "parts.pt")
+    parts = travel(teacher, feed, 6, tmp_path / "parts.pt")
+    assert np.array_equal(parts.seeds, whole.seeds)
+    assert torch.allclose(parts.ends.float(), whole.ends.float(), atol=0.02)
+    assert len(travel(teacher, feed, 3, tmp_path / "parts.pt")) == 3
+
+
+def test_a_way_asks_the_same_whenever_it_is_asked(feed: Feed) -> None:
+    first, again = (Lessons(feed, some_ways()).plain(np.random.default_rng(i), 40) for i in (0, 1))
+    noises = {row.numpy().tobytes() for lesson in (first, again) for row in lesson.noise[0][:10]}
+    assert len(noises) <= 3
+    assert len({row.numpy().tobytes() for row in first.noise[0][10:]}) == 10
+    assert (first.ends == 9).all()
+    assert len(first.ends) == 10
+
+
+def some_ways() -> Ways:
+    rows, turned = np.array([0, 1, 2]), np.array([False, True, False])
+    return Ways(rows, turned, np.array([5, 6, 7]), torch.full((3, 6, 8, 8), 9.0).half())
 
 
 def test_bare_paper_is_known_from_the_fold() -> None:
@@ -195,7 +216,7 @@ def test_bare_paper_is_known_from_the_fold() -> None:
 def test_an_interrupted_distillation_ends_where_an_uninterrupted_one_does(
     teacher: Painter, feed: Feed, tmp_path: Path
 ) -> None:
-    lessons = Lessons(feed)
+    lessons = Lessons(feed, some_ways())
 
     def run(name: str, **changes: object) -> Painter:
         (tmp_path / name).mkdir(exist_ok=True)
@@ -229,12 +250,13 @@ def test_one_command_trains_everything(
     options = (
         f"--out {tmp_path} --weights {tmp_path}/weights --scenes 3 --fine 2 --steps 2 --batch 2"
     )
-    main(["all", *options.split()])
+    main(["all", *options.split(), "--ways", "4"])
     kept = {path.name for path in (tmp_path / "weights").iterdir()}
     assert kept >= {"unet", "vae", "text_encoder", "tokenizer", "canvas.json", "model_index.json"}
     assert (tmp_path / "teacher" / "unet").exists()
     stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
-    main(["distil", *options.split()])  # all done: nothing is painted or trained anew
+    again = ["distil", *options.split(), "--ways", "4"]
+    main(again)  # all done: nothing is painted or trained anew
     assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
     assert "100.0 %" in capsys.readouterr().out
 

@@ -3,9 +3,10 @@
 Role: the student starts as the teacher and answers the clean latents at once, from the noise levels
 that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adversarial distillation
 in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp. What the canvas and
-the noise leave no choice about is to be what the painter made of it. Where they leave a choice,
-two seeds must not choose alike (diversity-sensitive conditional GANs: Yang et al., 2019), and later
-steps keep to what the first chose. The text encoder stays as it is: the critic reads its words.
+the noise leave no choice about is to be what the painter made of it. On bare paper the student is
+to arrive, in large, where the teacher does from the same noise (as in Kang et al., Diffusion2GAN,
+2024), which keeps seeds different; and later steps keep to what the first chose. The text encoder
+stays as it is: the critic reads its words.
 """
 
 from __future__ import annotations
@@ -20,63 +21,72 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
-from models.scenes.flow import Batch, Feed
+from models.scenes.flow import Batch, Feed, Numbers
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention
+from models.scenes.ways import Ways
 
 LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
 """Noise levels at which runs of 2, 3 and 4 steps go on; each begins at 1."""
 FINE_SERVED = (0.5, 0.5, 0.25)
 FINE_EVERY = 6
 WIDTH = (96, 128, 160)
-CRITIC_RATE = 4  # times the student's
+CRITIC_RATE = 10  # times the student's
 FOLLOW, NEAR = 2.0, 0.25
 """Weight of what is known of an answer, and the error up to which it counts squared."""
-VARY, APART, COARSE = 1.0, 0.3, 4
-"""Weight of how alike two seeds are; the distance that is enough (two paintings with the same words
-are 0.32 apart), and of how many cells."""
+PLAN, COARSE = 2.0, 4
+"""Weight of where the teacher arrives, and of how many cells each way 'in large' is the mean."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Rows that begin, at σ = 1: their second half asks the same as the first with other noise.
-    Rows that go on, of which the first `onward` do so from the answers to the first that begin.
-    `noise` is theirs, (n, c, h, w) each. For a larger picture nothing begins."""
+    """Rows that begin, at σ = 1, the first of them where the teacher's `ends` (k, c, h, w) are
+    known; rows that go on, the first as many from the answers to the first that begin. `noise` is
+    theirs, (n, c, h, w) each. For a larger picture nothing begins."""
 
     begin: Batch | None
     later: Batch
     noise: tuple[Tensor, Tensor]
-    onward: int
+    ends: Tensor
 
     def to(self, device: torch.device) -> Lesson:
         begin = self.begin and self.begin.to(device)
         noise = (self.noise[0].to(device), self.noise[1].to(device))
-        return Lesson(begin, self.later.to(device), noise, self.onward)
+        return Lesson(begin, self.later.to(device), noise, self.ends.to(device))
 
 
 class Lessons:
     """Draws what the student learns from."""
 
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
+    def __init__(self, feed: Feed, ways: Ways) -> None:
+        self.feed, self.ways = feed, ways
 
     def plain(self, rng: np.random.Generator, count: int) -> Lesson:
-        """A quarter of the rows asked twice from noise, a quarter gone on with, a quarter that go
-        on from paintings. Of few rows one of each kind."""
+        """A quarter of the rows begin on the teacher's ways, a quarter anywhere; a quarter go on
+        from the first, a quarter from paintings. Of few rows one of each kind."""
         few = max(1, count // 4)
-        one, other = self.feed.plain(rng, few), self.feed.plain(rng, few)
-        begin = _joined(one, one, torch.ones(2 * few))
-        sigma = torch.from_numpy(rng.choice(LATER, 2 * few)).float()
-        later = _joined(one, other, sigma)
-        noise = _noise(rng, begin.clean), _noise(rng, later.clean)
-        return Lesson(begin, later, noise, few)
+        known = rng.integers(0, len(self.ways), few)
+        way, noise = self._begun(known)
+        free, other = self.feed.plain(rng, few), self.feed.plain(rng, few)
+        begin = _joined(way, free, torch.ones(2 * few))
+        later = _joined(way, other, torch.from_numpy(rng.choice(LATER, 2 * few)).float())
+        noises = torch.cat([noise, _noise(rng, free.clean)]), _noise(rng, later.clean)
+        return Lesson(begin, later, noises, self.ways.ends[torch.from_numpy(known)].float())
+
+    def _begun(self, known: Numbers) -> tuple[Batch, Tensor]:
+        """What is asked at the beginning of some ways, and their noise."""
+        ways = self.ways
+        rows, turned, seeds = ways.rows[known], ways.turned[known], ways.seeds[known]
+        canvas, tokens, noise = self.feed.asked(rows, turned, seeds)
+        true = self.feed.true(rows, turned)
+        return Batch(true, true, canvas, tokens, torch.ones(len(known)), 1), noise
 
     def fine(self, rng: np.random.Generator, count: int) -> Lesson:
         batch = self.feed.fine(rng, count)
         sigma = torch.from_numpy(rng.choice(FINE_SERVED, count)).float()
         later = Batch(batch.clean, batch.start, batch.canvas, batch.tokens, sigma, batch.scale)
         noise = _noise(rng, batch.clean)
-        return Lesson(None, later, (noise[:0], noise), 0)
+        return Lesson(None, later, (noise[:0], noise), noise[:0])
 
 
 def _noise(rng: np.random.Generator, like: Tensor) -> Tensor:
@@ -142,7 +152,7 @@ def taught(
     weights: Tensor,
 ) -> Tensor:
     """The student's loss; the critic takes its own step on the way. weights (c,)."""
-    answers, likeness = answered(student, lesson, weights)
+    answers, astray = answered(student, lesson, weights)
     device = answers.made.device
     with half_precision(device):
         judged = critic_loss(critic, answers.true, answers.made.detach(), answers.asked)
@@ -155,17 +165,17 @@ def taught(
     critic.requires_grad_(True)
     error = F.smooth_l1_loss(answers.made, answers.aim, reduction="none", beta=NEAR)
     follow = (error * weights[:, None, None] * answers.known).mean()
-    return loss + FOLLOW * follow + VARY * likeness
+    return loss + FOLLOW * follow + PLAN * astray
 
 
 def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers, Tensor]:
-    """Every row's answer, and how alike those of two seeds are (0 where nothing begins)."""
+    """Every row's answer, and how far the first are from the teacher's (0 where nothing begins)."""
     later, noise = lesson.later, lesson.noise
     start, aim, known = later.start, later.clean, torch.ones_like(later.clean[:, :1])
     if lesson.begin is None:
         made = _clean(student, later, start, noise[1])
         return Answers(made, aim, known, later.clean, _asked(student, later)), made.sum() * 0
-    begin, onward = lesson.begin, lesson.onward
+    begin, onward = lesson.begin, len(lesson.ends)
     first = _clean(student, begin, begin.start, noise[0])
     bare = unpainted(begin.canvas)
     chosen = first[:onward].detach()
@@ -181,8 +191,7 @@ def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers
         both.clean,
         _asked(student, both),
     )
-    half = len(first) // 2
-    return answers, alike(first[:half], first[half:], bare[:half], weights)
+    return answers, planned(first[:onward], lesson.ends, bare[:onward], weights)
 
 
 def _clean(student: Painter, rows: Batch, start: Tensor, noise: Tensor) -> Tensor:
@@ -207,12 +216,9 @@ def unpainted(canvas: Tensor) -> Tensor:
     return canvas[:, kinds - 1 :: kinds].float().mean(1, keepdim=True)
 
 
-def alike(one: Tensor, other: Tensor, bare: Tensor, weights: Tensor) -> Tensor:
-    """How much too alike two answers (n, c, h, w) to the same canvas are, in large, where it is
-    bare (n, 1, h, w): 0 where they are `APART`, at most 1."""
-    apart = F.avg_pool2d(one, COARSE) - F.avg_pool2d(other, COARSE)
-    distance = (apart.abs() * weights[:, None, None]).mean(1, keepdim=True)
-    free = F.avg_pool2d(bare, COARSE)
-    share = free.mean((1, 2, 3))
-    mean = (distance * free).mean((1, 2, 3)) / share.clamp(min=1e-3)
-    return (F.relu(1 - mean / APART).square() * share).mean()
+def planned(made: Tensor, ends: Tensor, bare: Tensor, weights: Tensor) -> Tensor:
+    """How far answers (n, c, h, w) are from the teacher's, in large, where paper is bare (n, 1, h,
+    w)."""
+    ours, theirs, free = (F.avg_pool2d(x, COARSE) for x in (made, ends, bare))
+    error = F.smooth_l1_loss(ours, theirs, reduction="none", beta=NEAR)
+    return (error * weights[:, None, None] * free).mean()

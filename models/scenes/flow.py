@@ -91,6 +91,27 @@ class Feed:
         sigma = np.where(rng.random(count) < 0.6, FINE_SIGMA, rng.uniform(0.05, 0.6, count))
         return self._batch(rng, rows, turned, (clean, start), sigma, 2)
 
+    def asked(
+        self, rows: Numbers, turned: Numbers, seeds: Numbers
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The sparsest folded canvases of some scenes, tokens and noise (n, c, h, w); all that is
+        drawn by chance follows from each one's own seed."""
+        shape = self.latents.paintings.shape[2:]
+        parts = []
+        for row, turn, seed in zip(rows.tolist(), turned.tolist(), seeds.tolist(), strict=True):
+            rng = np.random.default_rng(seed)
+            canvas = self._canvas(rng, row, turn, shape[-1], int(self.odds[row].argmin()))
+            words = prompt(rng, self.data.captions[row])
+            parts.append((canvas, words, rng.standard_normal(shape, np.float32)))
+        canvases, texts, noise = zip(*parts, strict=True)
+        tokens = tokenize(self.tokenizer, list(texts))
+        return torch.from_numpy(np.stack(canvases)), tokens, torch.from_numpy(np.stack(noise))
+
+    def true(self, rows: Numbers, turned: Numbers) -> Tensor:
+        """The paintings' latents (n, c, h, w)."""
+        chosen = torch.from_numpy(rows), torch.from_numpy(turned).long()
+        return self.latents.paintings[chosen].float()
+
     def _batch(
         self,
         rng: np.random.Generator,
@@ -107,8 +128,17 @@ class Feed:
         tokens = tokenize(self.tokenizer, texts)
         return Batch(*latents, canvas, tokens, torch.from_numpy(sigma).float(), scale)
 
-    def _canvas(self, rng: np.random.Generator, index: int, turned: bool, edge: int) -> Numbers:
-        variant = int(rng.choice(len(self.odds[index]), p=self.odds[index]))
+    def _canvas(
+        self,
+        rng: np.random.Generator,
+        index: int,
+        turned: bool,
+        edge: int,
+        variant: int | None = None,
+    ) -> Numbers:
+        """A folded canvas of a scene: this variant, or one by chance."""
+        if variant is None:
+            variant = int(rng.choice(len(self.odds[index]), p=self.odds[index]))
         picture = self.data.canvas(index, variant, rng)
         return FOLD(picture[:, ::-1] if turned else picture, edge)
 

@@ -44,8 +44,10 @@ from models.scenes.nets import (
 from models.scenes.palette import STRANGERS, VOCABULARY
 from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
+from models.scenes.ways import travel
 
 STAGES = ("autoencoder", "sharpen", "unet", "distil")
+WAYS = 4000
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--steps", type=int, help="length of a stage by count, instead")
     top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
     top.add_argument("--seed", type=int, default=0)
+    top.add_argument("--ways", type=int, default=WAYS, help="of the teacher, for distil to follow")
     top.add_argument("--processes", type=int, default=1, help="train in so many, on a busy CPU")
     return top
 
@@ -141,8 +144,9 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     feed, vae = _feed(options, data, fine)
     _, teacher, _ = open_weights(options.out / "teacher")
     teacher = teacher.to(device_for_training())
-    plan = replace(_plan(options, "student", 2e-4, 160.0), momentum=0.0, average=0.998)
-    student = distil(teacher, Lessons(feed), plan, _batch(options))
+    ways = travel(teacher, feed, options.ways, options.out / "ways.pt")
+    plan = replace(_plan(options, "student", 6e-5, 160.0), momentum=0.0, average=0.998)
+    student = distil(teacher, Lessons(feed, ways), plan, _batch(options))
     _save(options, options.weights, vae, student, feed.tokenizer)
 
 

@@ -9,6 +9,7 @@ Knows nothing of noise levels and steps.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,29 +22,47 @@ NEARBY = 0.05
 SMOOTH = 40.0
 
 
+Sight = Callable[[Tensor, "Asked"], list[Tensor]]
+"""What a critic gets to see of latents: themselves first, and features for each of its levels."""
+
+
 class Critic(nn.Module):
-    """Logits (n, k) of latents (n, c, h, w), canvases (n, f, h, w), words (n, w) and one scale."""
+    """Logits (n, k) of latents (n, c, h, w), canvases (n, f, h, w), words (n, w) and one scale, and
+    where it has `features`, as many channels of them at each level's size."""
 
     def __init__(
-        self, latents: int, canvas: int, words: int, scales: int, width: tuple[int, int, int]
+        self,
+        latents: int,
+        canvas: int,
+        words: int,
+        scales: int,
+        width: tuple[int, int, int],
+        features: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         super().__init__()
         self.first = nn.Conv2d(latents + canvas, width[0], 3, padding=1)
         before = (width[0], *width[:-1])
         self.levels = nn.ModuleList(
-            _Level(a, b, words, halve=i > 0)
-            for i, (a, b) in enumerate(zip(before, width, strict=True))
+            _Level(a, b, words, halve=i > 0, features=f)
+            for i, (a, b, f) in enumerate(zip(before, width, features, strict=True))
         )
         self.scale = nn.Embedding(scales, words)
 
-    def forward(self, latents: Tensor, canvas: Tensor, words: Tensor, scale: int) -> Tensor:
+    def forward(
+        self,
+        latents: Tensor,
+        canvas: Tensor,
+        words: Tensor,
+        scale: int,
+        features: Sequence[Tensor] = (),
+    ) -> Tensor:
         words = words + self.scale.weight[scale]
         x = self.first(
             torch.cat([latents, canvas], 1).contiguous(memory_format=torch.channels_last)
         )
         opinions = []
-        for level in self.levels:
-            x, opinion = level(x, words)
+        for level, seen in zip(self.levels, features or (None, None, None), strict=True):
+            x, opinion = level(x, words, seen)
             opinions.append(opinion.flatten(1).float())
         return torch.cat(opinions, 1)
 
@@ -51,9 +70,10 @@ class Critic(nn.Module):
 class _Level(nn.Module):
     """Two convolutions beside a skip, and an opinion that rests on the words as well."""
 
-    def __init__(self, before: int, width: int, words: int, halve: bool) -> None:
+    def __init__(self, before: int, width: int, words: int, halve: bool, features: int) -> None:
         super().__init__()
         self.halve = halve
+        self.look = nn.Conv2d(features, before, 1) if features else None
         self.one = nn.Conv2d(before, width, 3, padding=1)
         self.two = nn.Conv2d(width, width, 3, padding=1)
         self.skip = nn.Conv2d(before, width, 1, bias=False)
@@ -62,13 +82,25 @@ class _Level(nn.Module):
         nn.init.zeros_(self.words.weight)
         nn.init.zeros_(self.words.bias)
 
-    def forward(self, x: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, words: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.halve:
             x = F.avg_pool2d(x, 2)
+        if self.look is not None and seen is not None:
+            x = x + self.look(seen)
         gain, shift = self.words(words)[:, :, None, None].chunk(2, 1)
         inner = self.one(F.leaky_relu(x, 0.2)) * (1 + gain) + shift
         x = (self.skip(x) + self.two(F.leaky_relu(inner, 0.2))) * 0.7
         return x, self.head(F.leaky_relu(x, 0.2))
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a sight through a teacher needs: its words (n, t, w), noise levels (n,) and noise
+    (n, c, h, w)."""
+
+    text: Tensor
+    sigma: Tensor
+    noise: Tensor
 
 
 @dataclass(frozen=True)
@@ -78,24 +110,38 @@ class Asked:
     canvas: Tensor
     words: Tensor
     scale: int
+    glance: Glance | None = None
 
 
-def critic_loss(critic: nn.Module, true: Tensor, made: Tensor, asked: Asked) -> Tensor:
+def plain_sight(latents: Tensor, asked: Asked) -> list[Tensor]:
+    """The latents and nothing else."""
+    return [latents]
+
+
+def critic_loss(
+    critic: nn.Module, true: Tensor, made: Tensor, asked: Asked, sight: Sight = plain_sight
+) -> Tensor:
     """Lower when true latents are told from made ones, by a critic that doesn't jump."""
-    judged = [_judge(critic, latents, asked) for latents in (true, made)]
+    with torch.no_grad():
+        seen = [sight(latents, asked) for latents in (true, made)]
+    judged = [_judge(critic, each, asked) for each in seen]
     loss = F.softplus(judged[1] - judged[0]).mean()
-    for latents, opinion in zip((true, made), judged, strict=True):
-        beside = _judge(critic, latents + NEARBY * torch.randn_like(latents), asked)
-        loss = loss + SMOOTH * (beside - opinion).square().mean()
+    for each, opinion in zip(seen, judged, strict=True):
+        near = [part + NEARBY * torch.randn_like(part) for part in each]
+        loss = loss + SMOOTH * (_judge(critic, near, asked) - opinion).square().mean()
     return loss
 
 
-def maker_loss(critic: nn.Module, true: Tensor, made: Tensor, asked: Asked) -> Tensor:
+def maker_loss(
+    critic: nn.Module, true: Tensor, made: Tensor, asked: Asked, sight: Sight = plain_sight
+) -> Tensor:
     """Lower when made latents look truer than true ones of the same canvas and words."""
     with torch.no_grad():
-        wanted = _judge(critic, true, asked)
-    return F.softplus(wanted - _judge(critic, made, asked)).mean()
+        wanted = _judge(critic, sight(true, asked), asked)
+    return F.softplus(wanted - _judge(critic, sight(made, asked), asked)).mean()
 
 
-def _judge(critic: nn.Module, latents: Tensor, asked: Asked) -> Tensor:
-    return cast(Tensor, critic(latents, asked.canvas, asked.words, asked.scale))
+def _judge(critic: nn.Module, seen: list[Tensor], asked: Asked) -> Tensor:
+    latents, *features = seen
+    given = (features,) if features else ()
+    return cast(Tensor, critic(latents, asked.canvas, asked.words, asked.scale, *given))

@@ -20,10 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
+from models.scenes.critic import Asked, Critic, Glance, critic_loss, maker_loss
 from models.scenes.flow import Batch, Feed, Numbers
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention
+from models.scenes.sight import Sight, glances
 from models.scenes.ways import Ways
 
 LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
@@ -113,7 +114,8 @@ def distil(
     plain_attention(student)
     device = next(student.parameters()).device
     words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
-    critic = Critic(channels, FOLD.channels, words, SCALES, width)
+    sight = Sight(copy.deepcopy(student).requires_grad_(False))
+    critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)
     critic.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     judge = torch.optim.AdamW(
         critic.parameters(), CRITIC_RATE * plan.rate, (0.0, 0.99), weight_decay=0.0
@@ -126,7 +128,7 @@ def distil(
         torch.manual_seed(int(rng.integers(2**62)))
         fine = step % FINE_EVERY == FINE_EVERY - 1
         lesson = lessons.fine(rng, max(1, batch // 4)) if fine else lessons.plain(rng, batch)
-        return taught(student, critic, judge, lesson.to(device), weights)
+        return taught(student, critic, judge, sight, lesson.to(device), weights)
 
     loop.run(loss_of)
     return cast(Painter, loop.average)
@@ -148,6 +150,7 @@ def taught(
     student: Painter,
     critic: Critic,
     judge: torch.optim.Optimizer,
+    sight: Sight,
     lesson: Lesson,
     weights: Tensor,
 ) -> Tensor:
@@ -155,13 +158,13 @@ def taught(
     answers, astray = answered(student, lesson, weights)
     device = answers.made.device
     with half_precision(device):
-        judged = critic_loss(critic, answers.true, answers.made.detach(), answers.asked)
+        judged = critic_loss(critic, answers.true, answers.made.detach(), answers.asked, sight)
     judge.zero_grad(set_to_none=True)
     judged.backward()  # type: ignore[no-untyped-call]
     judge.step()
     critic.requires_grad_(False)
     with half_precision(device):
-        loss = maker_loss(critic, answers.true, answers.made, answers.asked)
+        loss = maker_loss(critic, answers.true, answers.made, answers.asked, sight)
     critic.requires_grad_(True)
     error = F.smooth_l1_loss(answers.made, answers.aim, reduction="none", beta=NEAR)
     follow = (error * weights[:, None, None] * answers.known).mean()
@@ -205,9 +208,11 @@ def _clean(student: Painter, rows: Batch, start: Tensor, noise: Tensor) -> Tenso
 
 
 def _asked(student: Painter, rows: Batch) -> Asked:
-    with half_precision(rows.clean.device), torch.no_grad():
-        words = student.text(rows.tokens).last_hidden_state.mean(1)
-    return Asked(rows.canvas, words, rows.scale)
+    device = rows.clean.device
+    with half_precision(device), torch.no_grad():
+        text = student.text(rows.tokens).last_hidden_state
+    sigma, noise = glances(len(text), device), torch.randn_like(rows.clean)
+    return Asked(rows.canvas, text.mean(1), rows.scale, Glance(text, sigma, noise))
 
 
 def unpainted(canvas: Tensor) -> Tensor:

@@ -1,0 +1,89 @@
+"""The teacher as the critic's eyes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.scenes.critic import Asked, Critic, Glance, maker_loss
+from models.scenes.nets import FOLD, SCALES, VOCABULARY, Painter, Shape, make_painter
+from models.scenes.sight import GROUPS, MOST_NOISE, Sight, glances
+
+TINY = Shape(
+    autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
+    channels=(8, 8, 16), text=16, text_layers=1,
+)  # fmt: skip
+
+
+@pytest.fixture
+def teacher() -> Painter:
+    torch.manual_seed(0)
+    return make_painter(TINY, VOCABULARY).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def asked() -> Asked:
+    torch.manual_seed(1)
+    canvas, text = torch.rand(2, FOLD.channels, 16, 16), torch.randn(2, 5, 16)
+    glance = Glance(text, torch.tensor([0.1, 0.5]), torch.randn(2, 6, 16, 16))
+    return Asked(canvas, text.mean(1), 1, glance)
+
+
+def test_it_finds_what_the_teacher_finds_on_its_way_down(teacher: Painter, asked: Asked) -> None:
+    latents, found = torch.randn(2, 6, 16, 16), dict[str, Tensor]()
+
+    def keep(name: str) -> object:
+        return lambda module, given, result: found.__setitem__(name, result)
+
+    unet = teacher.unet
+    unet.down_blocks[0].resnets[-1].register_forward_hook(keep("full"))
+    unet.down_blocks[1].resnets[-1].register_forward_hook(keep("half"))
+    unet.down_blocks[2].attentions[-1].register_forward_hook(keep("quarter"))
+    unet.mid_block.register_forward_hook(keep("middle"))
+    noisy, *seen = Sight(teacher)(latents, asked)
+    glance = asked.glance
+    assert glance is not None
+    at = glance.sigma[:, None, None, None]
+    assert torch.equal(noisy, (1 - at) * latents + at * glance.noise)
+    found.clear()
+    unet(
+        torch.cat([noisy, asked.canvas], 1), glance.sigma * 1000, glance.text,
+        class_labels=torch.tensor([1, 1]),
+    )  # fmt: skip
+    lowest = torch.cat([found["quarter"][0], found["middle"]], 1)
+    for ours, theirs in zip(seen, (found["full"], found["half"], lowest), strict=True):
+        assert torch.allclose(ours, F.group_norm(theirs, GROUPS), atol=1e-4)
+
+
+def test_the_critic_has_a_place_for_all_of_it(teacher: Painter, asked: Asked) -> None:
+    sight, latents = Sight(teacher), torch.randn(2, 6, 16, 16)
+    critic = Critic(6, FOLD.channels, 16, SCALES, (8, 8, 8), sight.channels)
+    noisy, *seen = sight(latents, asked)
+    base = critic(noisy, asked.canvas, asked.words, 1, seen)
+    for level in range(3):
+        other = [-part if i == level else part for i, part in enumerate(seen)]
+        assert not torch.allclose(base, critic(noisy, asked.canvas, asked.words, 1, other))
+
+
+def test_the_maker_learns_through_it(teacher: Painter, asked: Asked) -> None:
+    sight = Sight(teacher)
+    critic = Critic(6, FOLD.channels, 16, SCALES, (8, 8, 8), sight.channels)
+    critic.first.requires_grad_(False).weight.zero_()  # only what the teacher sees is left
+    made = torch.randn(2, 6, 16, 16, requires_grad=True)
+    maker_loss(critic, torch.randn(2, 6, 16, 16), made, asked, sight).backward()  # type: ignore[no-untyped-call]
+    assert made.grad is not None
+    assert float(made.grad.abs().min(0).values.max()) > 0
+    assert asked.glance is not None
+    other = replace(asked, glance=replace(asked.glance, text=-asked.glance.text))
+    assert not torch.allclose(sight(made, asked)[3], sight(made, other)[3]), "it reads the words"
+
+
+def test_most_glances_are_nearly_clear() -> None:
+    levels = glances(1000, torch.device("cpu"))
+    assert float(levels.min()) >= 0
+    assert float(levels.max()) <= MOST_NOISE
+    assert float(levels.median()) < MOST_NOISE / 3

@@ -80,15 +80,15 @@ def test_a_critic_learns_what_is_painted() -> None:
 
     losses = []
     for _ in range(60):
-        loss = critic_loss(critic, drawn(True), drawn(False), asked)
+        loss = critic_loss(critic, [drawn(True)], [drawn(False)], asked)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
     with torch.no_grad():
-        soft = maker_loss(critic, drawn(True), drawn(False), asked)
-        crisp = maker_loss(critic, drawn(True), drawn(True), asked)
+        soft = maker_loss(critic, [drawn(True)], [drawn(False)], asked)
+        crisp = maker_loss(critic, [drawn(True)], [drawn(True)], asked)
     assert float(soft) > 2 * float(crisp)
 
 
@@ -119,9 +119,10 @@ def test_a_jumping_critic_pays() -> None:
 
     asked = Asked(torch.zeros(2, 1, 4, 4), torch.zeros(2, 1), 0)
     true, made = torch.randn(2, 1, 4, 4), torch.randn(2, 1, 4, 4)
-    flat, steep = (float(critic_loss(c, true, made, asked)) for c in (Flat(), Steep()))
+    flat, steep = (float(critic_loss(c, [true], [made], asked)) for c in (Flat(), Steep()))
     assert flat == pytest.approx(np.log(2), abs=1e-4)
     assert steep > 1000
+    assert float(critic_loss(Steep(), [true], [true], asked, smooth=0)) == pytest.approx(np.log(2))
 
 
 class Eraser(torch.nn.Module):

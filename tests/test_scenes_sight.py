@@ -74,7 +74,8 @@ def test_the_maker_learns_through_it(teacher: Painter, asked: Asked) -> None:
     critic = Critic(6, FOLD.channels, 16, SCALES, (8, 8, 8), sight.channels)
     critic.first.requires_grad_(False).weight.zero_()  # only what the teacher sees is left
     made = torch.randn(2, 6, 16, 16, requires_grad=True)
-    maker_loss(critic, torch.randn(2, 6, 16, 16), made, asked, sight).backward()  # type: ignore[no-untyped-call]
+    true = sight(torch.randn(2, 6, 16, 16), asked)
+    maker_loss(critic, true, sight(made, asked), asked).backward()  # type: ignore[no-untyped-call]
     assert made.grad is not None
     assert float(made.grad.abs().min(0).values.max()) > 0
     assert asked.glance is not None

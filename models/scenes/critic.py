@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.scenes.loop import half_precision
+
 NEARBY = 0.05
 """Standard deviation of the step by which smoothness is measured; latents' own is 1."""
 SMOOTH = 40.0
@@ -118,27 +120,52 @@ def plain_sight(latents: Tensor, asked: Asked) -> list[Tensor]:
     return [latents]
 
 
-def critic_loss(
-    critic: nn.Module, true: Tensor, made: Tensor, asked: Asked, sight: Sight = plain_sight
+def criticised(
+    critic: nn.Module,
+    judge: torch.optim.Optimizer,
+    true: Tensor,
+    made: Tensor,
+    asked: Asked,
+    sight: Sight = plain_sight,
+    smooth: float = 1.0,
 ) -> Tensor:
-    """Lower when true latents are told from made ones, by a critic that doesn't jump."""
-    with torch.no_grad():
-        seen = [sight(latents, asked) for latents in (true, made)]
-    judged = [_judge(critic, each, asked) for each in seen]
-    loss = F.softplus(judged[1] - judged[0]).mean()
-    for each, opinion in zip(seen, judged, strict=True):
-        near = [part + NEARBY * torch.randn_like(part) for part in each]
-        loss = loss + SMOOTH * (_judge(critic, near, asked) - opinion).square().mean()
+    """The loss of who made `made` (n, c, h, w); the critic takes a step of its own before."""
+    with half_precision(made.device):
+        with torch.no_grad():
+            wanted = sight(true, asked)
+        shown = sight(made, asked)
+        judged = critic_loss(critic, wanted, [part.detach() for part in shown], asked, smooth)
+    judge.zero_grad(set_to_none=True)
+    judged.backward()  # type: ignore[no-untyped-call]
+    judge.step()
+    critic.requires_grad_(False)
+    with half_precision(made.device):
+        loss = maker_loss(critic, wanted, shown, asked)
+    critic.requires_grad_(True)
     return loss
 
 
-def maker_loss(
-    critic: nn.Module, true: Tensor, made: Tensor, asked: Asked, sight: Sight = plain_sight
+def critic_loss(
+    critic: nn.Module, true: list[Tensor], made: list[Tensor], asked: Asked, smooth: float = 1.0
 ) -> Tensor:
+    """Lower when what is seen of true latents is told from that of made ones, by a critic that
+    doesn't jump (which weighs `smooth`; without it that isn't looked at)."""
+    judged = [_judge(critic, each, asked) for each in (true, made)]
+    loss = F.softplus(judged[1] - judged[0]).mean()
+    if not smooth:
+        return loss
+    for each, opinion in zip((true, made), judged, strict=True):
+        near = [part + NEARBY * torch.randn_like(part) for part in each]
+        jump = (_judge(critic, near, asked) - opinion).square().mean()
+        loss = loss + smooth * SMOOTH * jump
+    return loss
+
+
+def maker_loss(critic: nn.Module, true: list[Tensor], made: list[Tensor], asked: Asked) -> Tensor:
     """Lower when made latents look truer than true ones of the same canvas and words."""
     with torch.no_grad():
-        wanted = _judge(critic, sight(true, asked), asked)
-    return F.softplus(wanted - _judge(critic, sight(made, asked), asked)).mean()
+        wanted = _judge(critic, true, asked)
+    return F.softplus(wanted - _judge(critic, made, asked)).mean()
 
 
 def _judge(critic: nn.Module, seen: list[Tensor], asked: Asked) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.scenes.critic import Asked, Critic, Glance, critic_loss, maker_loss
+from models.scenes.critic import Asked, Critic, Glance, criticised
 from models.scenes.flow import Batch, Feed, Numbers
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention
@@ -31,6 +31,7 @@ LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
 """Noise levels at which runs of 2, 3 and 4 steps go on; each begins at 1."""
 FINE_SERVED = (0.5, 0.5, 0.25)
 FINE_EVERY = 6
+SMOOTH_EVERY = 4  # steps: the critic's smoothness costs as much as all else of it
 WIDTH = (96, 128, 160)
 CRITIC_RATE = 10  # times the student's
 FOLLOW, NEAR = 2.0, 0.25
@@ -128,7 +129,8 @@ def distil(
         torch.manual_seed(int(rng.integers(2**62)))
         fine = step % FINE_EVERY == FINE_EVERY - 1
         lesson = lessons.fine(rng, max(1, batch // 4)) if fine else lessons.plain(rng, batch)
-        return taught(student, critic, judge, sight, lesson.to(device), weights)
+        smooth = SMOOTH_EVERY if step % SMOOTH_EVERY == SMOOTH_EVERY - 1 else 0
+        return taught(student, critic, judge, sight, lesson.to(device), weights, smooth)
 
     loop.run(loss_of)
     return cast(Painter, loop.average)
@@ -153,19 +155,11 @@ def taught(
     sight: Sight,
     lesson: Lesson,
     weights: Tensor,
+    smooth: float,
 ) -> Tensor:
     """The student's loss; the critic takes its own step on the way. weights (c,)."""
     answers, astray = answered(student, lesson, weights)
-    device = answers.made.device
-    with half_precision(device):
-        judged = critic_loss(critic, answers.true, answers.made.detach(), answers.asked, sight)
-    judge.zero_grad(set_to_none=True)
-    judged.backward()  # type: ignore[no-untyped-call]
-    judge.step()
-    critic.requires_grad_(False)
-    with half_precision(device):
-        loss = maker_loss(critic, answers.true, answers.made, answers.asked, sight)
-    critic.requires_grad_(True)
+    loss = criticised(critic, judge, answers.true, answers.made, answers.asked, sight, smooth)
     error = F.smooth_l1_loss(answers.made, answers.aim, reduction="none", beta=NEAR)
     follow = (error * weights[:, None, None] * answers.known).mean()
     return loss + FOLLOW * follow + PLAN * astray

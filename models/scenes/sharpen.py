@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from models.patches import decode, encode
 from models.scenes.autoencoder import NOISE, SPREAD, crops, picture_loss, to_tensor
-from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
+from models.scenes.critic import Asked, Critic, criticised
 from models.scenes.dataset import Dataset
 from models.scenes.loop import Loop, Plan, half_precision
 
@@ -67,24 +67,9 @@ def sharpen(
         with half_precision(device):
             made = decode(result, latents)
         asked = Asked(latents, torch.zeros(len(pictures), WORDS, device=device), 0)
-        return _criticised(eye, judge, pictures, made.float(), asked)
+        loss = criticised(eye, judge, pictures, made.float(), asked)
+        return picture_loss(made.float(), pictures) + CRITIC * loss
 
     loop.run(loss_of)
     decoder.load_state_dict(loop.average.state_dict())
     return result
-
-
-def _criticised(
-    eye: Eye, judge: torch.optim.Optimizer, true: Tensor, made: Tensor, asked: Asked
-) -> Tensor:
-    """The decoder's loss; the critic takes its own step on the way."""
-    with half_precision(true.device):
-        judged = critic_loss(eye, true, made.detach(), asked)
-    judge.zero_grad(set_to_none=True)
-    judged.backward()  # type: ignore[no-untyped-call]
-    judge.step()
-    eye.requires_grad_(False)
-    with half_precision(true.device):
-        loss = maker_loss(eye, true, made, asked)
-    eye.requires_grad_(True)
-    return picture_loss(made, true) + CRITIC * loss

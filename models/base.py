@@ -29,6 +29,8 @@ Progress = Callable[[str, float], None]
 LARGEST = 2**63 - 1
 """Of an integer parameter without bounds of its own: JSON may say any number of digits, while what
 goes on to a client or into a tensor has 64 bits."""
+SIZE = "size"
+"""The name of the integer parameter whose `choices` are longer edges of a picture, in pixels."""
 
 
 class ModelError(Exception):
@@ -146,7 +148,8 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One stream of outputs of a session. `rate` is in Hz for media with a clock, else 0."""
+    """One stream of outputs of a session. `rate` is in Hz for media with a clock, else 0. `width`
+    and `height` are those of the smallest size: each output tells its own."""
 
     name: str
     medium: Medium
@@ -197,6 +200,14 @@ class ModelSpec:
     def defaults(self) -> dict[str, Value]:
         """The value of every parameter that nobody has set."""
         return {p.name: p.default for p in self.parameters}
+
+    def sizes(self) -> tuple[int, ...]:
+        """The choices of the parameter `size`, the smallest first, which is the default and the
+        track's; a larger one gives the same picture, only finer. Empty: the model has no choice."""
+        for parameter in self.parameters:
+            if parameter.name == SIZE and parameter.type == "integer":
+                return tuple(sorted(int(choice) for choice in parameter.choices))
+        return ()
 
     def check(self, values: Mapping[str, object]) -> dict[str, Value]:
         """Validate a subset of the parameters; raise `InvalidParameter` for the first bad one."""

@@ -52,6 +52,8 @@ ENCODED = 64
 """Encoded payloads that are made at the start: no time goes into them later."""
 JITTER = 64
 """A seed moves the pattern by up to so many pixels each way."""
+DETAIL = 8
+"""The bit of a pixel's colours that only a finer picture has, in every other pixel each way."""
 
 FAULTS = ("begin!", "raise!", "nan!", "oom!", "crowd!", "wide!", "fatal!", "die!")
 """Prompt words that break the call: `begin!`, `raise!` (in a step), `nan!` (in a decode), `oom!`,
@@ -70,7 +72,9 @@ class Fatal(ModelError):
 class FakeOptions:
     """What the simulated device costs and makes. Times in milliseconds: per call, and
     `per_row_ms` for each row of a step. `width` and `height`: multiples of 16, in pixels.
-    `encoded_bytes` > 0 makes payloads `Encoded` of exactly so many bytes instead of pictures."""
+    `encoded_bytes` > 0 makes payloads `Encoded` of exactly so many bytes instead of pictures.
+    `finer` > 1 gives the model a parameter `size` with two choices: the longer edge, and so many
+    times that, for which a step and a decoding take as many times longer as there are pixels."""
 
     name: str = "fake"
     step_ms: float = 0.0
@@ -83,13 +87,22 @@ class FakeOptions:
     steps: int = 4
     max_batch: int = 8
     encoded_bytes: int = 0
+    finer: int = 1
     faults: bool = False
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The choices of `size`, the smallest first."""
+        edge = max(self.width, self.height)
+        return (edge,) if self.finer == 1 else (edge, self.finer * edge)
 
     def __post_init__(self) -> None:
         if self.width % CELLS or self.height % CELLS or min(self.width, self.height) <= 0:
             raise ValueError(f"width and height must be positive multiples of {CELLS}")
         if self.encoded_bytes and self.encoded_bytes < 16:
             raise ValueError("encoded_bytes is 0 or at least 16")
+        if self.finer < 1:
+            raise ValueError("finer is at least 1")
 
 
 def build(device: str = "cpu", dtype: str = "float32", **options: object) -> FakeModel:
@@ -110,6 +123,7 @@ def _cast(kind: type, value: object) -> Any:
 def spec_of(options: FakeOptions) -> ModelSpec:
     """What a fake model with these options tells of itself."""
     size = {"width": options.width, "height": options.height}
+    sized = Parameter("size", "integer", options.sizes[0], "Size", choices=options.sizes)
     return ModelSpec(
         name=options.name,
         title="Fake (a simulated device)",
@@ -124,6 +138,7 @@ def spec_of(options: FakeOptions) -> ModelSpec:
             Parameter("seed", "integer", 0, "Seed", minimum=0, maximum=2**32 - 1, step=1),
             Parameter("steps", "integer", options.steps, "Steps", minimum=1, maximum=8, step=1),
             Parameter("strength", "number", 0.5, "Strength", minimum=0, maximum=1, step=0.05),
+            *((sized,) if options.finer > 1 else ()),
         ),
     )
 
@@ -132,11 +147,15 @@ class FakeState:
     """One row: the colours of its blocks (uint8, CELLS × CELLS × 3), its pattern's place, and how
     far it is; `code` depends on what was asked. Closing it twice is an assertion."""
 
-    __slots__ = ("_model", "blocks", "code", "open", "prompt", "seed", "shape", "step", "steps")
+    __slots__ = (
+        "_model", "blocks", "code", "finer", "open", "prompt", "seed", "shape", "step", "steps",
+    )  # fmt: skip
 
     def __init__(self, model: FakeModel, request: Request) -> None:
         self._model = model
-        self.shape = (model.options.height, model.options.width)
+        sizes = model.options.sizes
+        self.finer = int(request.params.get("size", sizes[0])) // sizes[0]
+        self.shape = (self.finer * model.options.height, self.finer * model.options.width)
         self.prompt = str(request.params["prompt"])
         self.seed = int(request.params["seed"])
         self.steps = int(request.params["steps"])
@@ -195,7 +214,7 @@ class FakeModel:
     def step(self, states: Sequence[State]) -> None:
         """Takes `step_ms` and `per_row_ms` for each row."""
         rows = _rows(states)
-        _sleep(self.options.step_ms + self.options.per_row_ms * len(rows))
+        _sleep(_area(rows) * (self.options.step_ms + self.options.per_row_ms * len(rows)))
         prompts = [row.prompt for row in rows]
         self._fault(prompts, "raise!", RuntimeError("asked to fail in a step"))
         self._fault(prompts, "fatal!", Fatal("asked to lose the device"))
@@ -213,7 +232,7 @@ class FakeModel:
     def decode(self, states: Sequence[State]) -> list[Payload]:
         """Takes `decode_ms`. A picture of height × width × 3, or `encoded_bytes` bytes."""
         rows = _rows(states)
-        _sleep(self.options.decode_ms)
+        _sleep(_area(rows) * self.options.decode_ms)
         self._fault([row.prompt for row in rows], "nan!", BadOutput("asked to give NaN"))
         return [self._payload(row) for row in rows]
 
@@ -224,8 +243,8 @@ class FakeModel:
             return Picture(np.zeros((4, 4), np.uint8))
         if self.options.encoded_bytes:
             data = self._encoded[(row.code + row.step) % ENCODED]
-            return Encoded(data, "jpeg", self.options.width, self.options.height)
-        return Picture(self._paint(row))
+            return Encoded(data, "jpeg", row.shape[1], row.shape[0])
+        return Picture(_refined(self._paint(row), row.finer))
 
     def _paint(self, row: FakeState) -> NDArray[np.uint8]:
         """Blocks plus pattern, added along whole lines: broadcasting over the three colours alone
@@ -276,6 +295,20 @@ def _rows(states: Sequence[State]) -> list[FakeState]:
     rows = [state for state in states if isinstance(state, FakeState)]
     assert len(rows) == len(states), "a state of another model"
     return rows
+
+
+def _area(rows: Sequence[FakeState]) -> int:
+    """How many times the pixels of the smallest size a row has; all of one call have as many."""
+    return rows[0].finer ** 2
+
+
+def _refined(pixels: NDArray[np.uint8], finer: int) -> NDArray[np.uint8]:
+    """The same picture with `finer` times the lines, and what only so many can show."""
+    if finer == 1:
+        return pixels
+    pixels = pixels.repeat(finer, axis=0).repeat(finer, axis=1)
+    pixels[::2, ::2] ^= DETAIL
+    return pixels
 
 
 def _sleep(milliseconds: float) -> None:

@@ -15,7 +15,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from models.base import ModelError, ModelSpec
+from models.base import SIZE, ModelError, ModelSpec, Value
 from server.http import House, parse_body, read_body
 from server.problems import as_riverrun, body_of, problem
 from server.security import bearer
@@ -50,7 +50,8 @@ STAGES = ("queue", "begin", "step", "decode", "wait", "encode")
 class GenerateRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What to make. Everything may be left out but the prompt or the canvas; what the model has no
     such parameter for is refused. `canvas` is a data: URI of a PNG, JPEG or WebP picture; `params`
-    holds what else the model takes, by name."""
+    holds what else the model takes, by name. `width` and `height` are one of the model's sizes (the
+    choices of its parameter `size`, where it has one; the smallest where nothing is said)."""
 
     prompt: str | None = None
     negative_prompt: str | None = None
@@ -123,9 +124,8 @@ def read_wish(body: GenerateRequest, specs: tuple[ModelSpec, ...]) -> Wish:
         raise BadEdit("give a prompt, a canvas, or both")
     given = {name: getattr(body, name) for name in PARAMETERS}
     named = {name: value for name, value in given.items() if value is not None}
-    wanted: dict[str, ParamValue] = {**body.params, **named}
-    wanted |= _size(body, spec)
-    params = spec.check(wanted)
+    params = spec.check({**body.params, **named})
+    params |= spec.check(_size(body, spec, params.get(SIZE)))
     canvas = _canvas(body.canvas) if body.canvas is not None else None
     seed = params.get("seed", spec.defaults().get("seed"))
     return Wish(
@@ -147,19 +147,31 @@ def _find(name: str | None, specs: tuple[ModelSpec, ...]) -> ModelSpec:
     )
 
 
-def _size(body: GenerateRequest, spec: ModelSpec) -> dict[str, int]:
-    """`width` and `height` as parameters, where the model has them; else they must be its own."""
+def _size(body: GenerateRequest, spec: ModelSpec, size: Value | None) -> dict[str, int]:
+    """`width` and `height` as parameters, where the model has them; else as the one of its sizes
+    that they mean, which must be `size` where that was said; else they must be its own."""
+    given = {"width": body.width, "height": body.height}
     known = {parameter.name for parameter in spec.parameters}
+    asked = {name: value for name, value in given.items() if value is not None}
+    rest = {name: value for name, value in asked.items() if name not in known}
+    found = {name: value for name, value in asked.items() if name in known}
+    if not rest:
+        return found
     track = next(track for track in spec.tracks if track.medium == "picture")
-    found: dict[str, int] = {}
-    for name, own in (("width", track.width), ("height", track.height)):
-        value: int | None = getattr(body, name)
-        if value is None or (name not in known and value == own):
-            continue
-        if name not in known:
-            raise WrongSize(f"{name}: {value}, but {spec.name} makes {track.width}×{track.height}")
-        found[name] = value
-    return found
+    own, sizes = {"width": track.width, "height": track.height}, spec.sizes()
+    for choice in sizes:
+        if size in (None, choice) and _are(rest, own, (choice, sizes[0])):
+            return {**found, SIZE: choice}
+    if not sizes and _are(rest, own, (1, 1)):
+        return found
+    name, value = next(iter(rest.items()))
+    makes = [f"{track.width * s // sizes[0]}×{track.height * s // sizes[0]}" for s in sizes]
+    made = " or ".join(makes) or f"{track.width}×{track.height}"
+    raise WrongSize(f"{name}: {value}, but {spec.name} makes {made}")
+
+
+def _are(asked: Mapping[str, int], own: Mapping[str, int], ratio: tuple[int, int]) -> bool:
+    return all(value * ratio[1] == own[name] * ratio[0] for name, value in asked.items())
 
 
 def _canvas(uri: str) -> bytes:

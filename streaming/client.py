@@ -147,10 +147,13 @@ class ClientSession:
         canvas: Drawing | None = None,
         tile: tuple[int, int, Drawing] | None = None,
         group: int = 0,
+        passing: bool = False,
         **params: ParamValue | np.generic,
     ) -> int:
         """Change parameters, the canvas, or a part of it at (x, y, picture); the revision that
         the server made of it. Edits with one `group` are undone together, and so is one call.
+        `passing`: the parameters hold until the next edit, which begins from what was before, and
+        undo knows nothing of them.
 
         Raises the server's `BadEdit` (`BadPicture`, `WrongSize`) for what it refuses, and the same
         before anything is sent for what can't be on the wire: `nan`, `None`, lists. While the
@@ -165,10 +168,12 @@ class ClientSession:
             pictures.append((x, y, True, await asyncio.to_thread(encoded, tile[2])))
         if not pictures and not values:
             raise ValueError("an edit that changes nothing: give parameters, a canvas or a tile")
+        if pictures and passing:
+            raise ValueError("only parameters can be passing")
         group = group or self._new_group()
         edits: list[Edit] = [PictureEdit(self._id(), group, *p) for p in pictures]
         if values:
-            edits.append(Params(self._id(), values, group))
+            edits.append(Params(self._id(), values, group, passing))
         return max(await asyncio.gather(*self._send(*edits)))
 
     async def clear(self, group: int = 0) -> int:

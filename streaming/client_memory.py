@@ -164,7 +164,7 @@ class Memory:
 
     def _apply(self, edit: Edit, revision: int) -> None:
         if isinstance(edit, Params):
-            if revision > self._told:
+            if revision > self._told and not edit.passing:
                 self.params.update(edit.params)
                 self._set.update(dict.fromkeys(edit.params, revision))
         elif revision > self._painted:

@@ -296,7 +296,8 @@ class _Connection:
 
     def _on_edit(self, edit: Params | Clear | Undo | Redo) -> None:
         if not self._answered(edit.id):
-            self._apply(edit, type(edit).__name__.lower())
+            passing = isinstance(edit, Params) and edit.passing
+            self._apply(edit, "passing" if passing else type(edit).__name__.lower())
 
     async def _on_picture(self, edit: PictureEdit) -> None:
         if self._answered(edit.id):

@@ -137,7 +137,7 @@ class Engine:
             self._fail(request, Failure("unknown_model", reason, False))
             return
         self._row(request.session).submit(submit)
-        self._scheduler.submit(request.session, request.model)
+        self._scheduler.submit(request.session, request.model, submit.passing)
 
     def _row(self, session: str) -> Row:
         row = self._rows.get(session)

@@ -247,7 +247,7 @@ class Hosted:
         request = self.session.snapshot()
         self._submitted = request.revision
         self._received.append((request.revision, received))
-        self._post(Submit(request, received))
+        self._post(Submit(request, received, self.session.passing))
 
     def _received_of(self, revision: int) -> float:
         """When the edit of `revision` came; all older ones are forgotten."""

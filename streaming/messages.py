@@ -19,10 +19,12 @@ from models.base import ModelSpec, Output, Request
 @dataclass(frozen=True, slots=True, eq=False)
 class Submit:
     """The newest request of a session; it replaces one that hasn't begun. `received` is the clock's
-    reading in seconds when the edit behind it arrived."""
+    reading in seconds when the edit behind it arrived. `passing`: it makes way for the next one
+    that isn't, even before it has shown anything."""
 
     request: Request
     received: float
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,11 +84,14 @@ class Hello(Message, tag="hello", frozen=True):
 
 
 class Params(Message, tag="params", frozen=True):
-    """Edit: set any subset of the model's parameters."""
+    """Edit: set any subset of the model's parameters. With `passing` they hold until the session's
+    next edit that changes something, which begins from what was before, and undo knows nothing of
+    them: that is for what the client does of itself, a finer picture at rest for one."""
 
     id: EditId
     params: dict[Annotated[str, Meta(max_length=64)], ParamValue]
     group: Group = 0
+    passing: bool = False
 
 
 class Clear(Message, tag="clear", frozen=True):

@@ -8,7 +8,9 @@ Invariants:
 - A row without demand is in no tick.
 - A newer request replaces one that hasn't begun at once, and a running one only after the running
   one's first output: pictures are shown under any flood of edits (always pre-empting showed none,
-  running to the end made an edit wait for 62 ms instead of 34).
+  running to the end made an edit wait for 62 ms instead of 34). A running job that nobody's hand
+  asked for (`passing`) makes way at once for one that somebody's did, never for another of its
+  kind: a stroke doesn't wait for a picture four times as large that it makes worthless.
 - The least recently served row leads every tick, so among n rows none waits for more than n steps
   once it is ready. The rest of the batch are rows of the same model and key, least recent first.
 - All transitions of a row are in `TRANSITIONS`; any other raises `IllegalTransition`.
@@ -31,7 +33,7 @@ class Phase(Enum):
     WAITING = auto()
     FRESH = auto()  # running, nothing shown yet: can't be replaced
     FRESH_NEXT = auto()
-    SHOWN = auto()  # running, its first output was delivered: may be replaced
+    SHOWN = auto()  # running, its first output was delivered (or it yielded): may be replaced
     SHOWN_NEXT = auto()
 
     __hash__ = object.__hash__  # an enum's own is Python code: a tenth of a tick of eight rows
@@ -39,12 +41,14 @@ class Phase(Enum):
 
 class Event(Enum):
     """What happens to a row. `REFUSE`: the waiting request couldn't begin; `END`: the running job
-    is over, whether finished or failed; `SHOW`: an output was delivered that doesn't end it."""
+    is over, whether finished or failed; `SHOW`: an output was delivered that doesn't end it;
+    `YIELD`: the running job is passing, the waiting one isn't."""
 
     SUBMIT = auto()
     BEGIN = auto()
     REFUSE = auto()
     SHOW = auto()
+    YIELD = auto()
     END = auto()
 
     __hash__ = object.__hash__
@@ -65,6 +69,7 @@ TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = {
     (Phase.FRESH, Event.SHOW): Phase.SHOWN,
     (Phase.FRESH_NEXT, Event.SHOW): Phase.SHOWN_NEXT,
     (Phase.SHOWN, Event.SHOW): Phase.SHOWN,
+    (Phase.FRESH_NEXT, Event.YIELD): Phase.SHOWN_NEXT,
     (Phase.FRESH, Event.END): Phase.IDLE,
     (Phase.FRESH_NEXT, Event.END): Phase.WAITING,
     (Phase.SHOWN, Event.END): Phase.IDLE,
@@ -93,16 +98,19 @@ class Tick:
 
 @dataclass(slots=True)
 class _Row:
-    """The facts of one session. `asked`: model of the waiting request; `model`, `key`: of the
-    running job; `turn`: when it was served last (or made), as a place in the order of services."""
+    """The facts of one session. `asked`, `asked_passing`: of the waiting request; `model`, `key`,
+    `passing`: of the running job; `turn`: when it was served last (or made), as a place in the
+    order of services."""
 
     session: str
     turn: int
     phase: Phase = Phase.IDLE
     wanted: bool = False
     asked: str = ""
+    asked_passing: bool = False
     model: str = ""
     key: Hashable = None
+    passing: bool = False
 
     @property
     def ready(self) -> bool:
@@ -124,11 +132,15 @@ class Scheduler:
 
     # --- facts from the clients ---
 
-    def submit(self, session: str, model: str) -> None:
-        """A newer request of a session, for a known model."""
+    def submit(self, session: str, model: str, passing: bool = False) -> None:
+        """A newer request of a session, for a known model. `passing`: nobody's hand asked for it,
+        and it makes way for what does."""
         assert model in self._max_batch, f"unknown model {model}"
-        self._row(session).asked = model
+        row = self._row(session)
+        row.asked, row.asked_passing = model, passing
         self._move(session, Event.SUBMIT)
+        if row.phase is Phase.FRESH_NEXT and row.passing and not passing:
+            self._move(session, Event.YIELD)
 
     def want(self, session: str, wanted: bool) -> None:
         """Whether anybody would take a picture of the session now. Nobody does at first."""
@@ -181,7 +193,7 @@ class Scheduler:
     def begun(self, session: str, key: Hashable) -> None:
         """The waiting request runs now; rows of equal `key` may share its calls."""
         row = self._rows[session]
-        row.model, row.key = row.asked, key
+        row.model, row.key, row.passing = row.asked, key, row.asked_passing
         self._move(session, Event.BEGIN)
 
     def refused(self, session: str) -> None:

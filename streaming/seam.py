@@ -139,7 +139,8 @@ class Packer:
     def _submit(self, submit: Submit) -> list[Any]:
         r = submit.request
         inputs = {name: self._input(r.session, name, each) for name, each in r.inputs.items()}
-        return [r.session, r.model, r.job, r.revision, r.params, inputs, submit.received]
+        whose = [r.session, r.model, r.job, r.revision]
+        return [*whose, r.params, inputs, submit.received, submit.passing]
 
     def _input(self, session: str, name: str, pixels: Pixels) -> tuple[Any, ...] | None:
         """An input, or None for the very array that crossed last."""
@@ -220,10 +221,10 @@ class Unpacker(Generic[M]):
 
     def _submit(
         self, session: str, model: str, job: int, revision: int,
-        params: dict[str, Any], inputs: dict[str, Any], received: float,
+        params: dict[str, Any], inputs: dict[str, Any], received: float, passing: bool,
     ) -> Submit:  # fmt: skip
         arrays = {name: self._input(session, name, each) for name, each in inputs.items()}
-        return Submit(Request(session, model, job, revision, params, arrays), received)
+        return Submit(Request(session, model, job, revision, params, arrays), received, passing)
 
     def _input(self, session: str, name: str, each: list[Any] | None) -> Pixels:
         key = (session, name)

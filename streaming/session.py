@@ -7,6 +7,8 @@ Invariants:
 - Edits are never coalesced. Ids grow per client name: an id that was answered before gets the same
   answer again and isn't applied; a refused edit uses up its id and changes nothing.
 - A snapshot shares the session's arrays and mappings, none of which is ever written to.
+- What passes is asked of the model and is nowhere else: not in `params`, not in the history. The
+  next edit that changes something ends it, in the same revision.
 
 It does not know: sockets, encoded pictures, who watches, the engine.
 """
@@ -14,6 +16,7 @@ It does not know: sockets, encoded pictures, who watches, the engine.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.base import InputSpec, InvalidParameter, ModelSpec, Request, Value
@@ -69,14 +72,20 @@ class Session:
         self.revision = 0
         self._jobs = 0
         self._content = Content(spec.defaults(), None)
+        self._asked = self._content.params  # of the model: with what passes on top
         self._history = History(limits.history_bytes)
         self._ledgers: OrderedDict[str, _Ledger] = OrderedDict()
         self._max_clients = limits.max_clients
 
     @property
     def params(self) -> dict[str, Value]:
-        """A copy of every parameter's value."""
+        """A copy of every parameter's value, without what passes."""
         return dict(self._content.params)
+
+    @property
+    def passing(self) -> bool:
+        """Whether something passes now: the next request is the client's doing, not a hand's."""
+        return self._asked != self._content.params
 
     @property
     def canvas(self) -> Canvas | None:
@@ -121,9 +130,7 @@ class Session:
         self._jobs += 1
         canvas = self._content.canvas
         inputs = {} if canvas is None else {"canvas": canvas.pixels}
-        return Request(
-            self.id, self.spec.name, self._jobs, self.revision, self._content.params, inputs
-        )
+        return Request(self.id, self.spec.name, self._jobs, self.revision, self._asked, inputs)
 
     def settle(self) -> list[Patch]:
         """Nobody edits now: the newest gesture is over. Returns the patches that are worth
@@ -183,6 +190,9 @@ class Session:
         return Accepted(id, revision, self._history.undoable, self._history.redoable)
 
     def _change(self, edit: Edit, client: str) -> None:
+        if isinstance(edit, Params) and edit.passing:
+            self._pass(edit)
+            return
         if isinstance(edit, Undo | Redo):
             after = self._travel(edit)
         else:
@@ -191,8 +201,15 @@ class Session:
                 return
             key = (client, edit.group) if edit.group else None
             self._history.record(self._content, after, key, _painted_box(edit))
-        self._content = after
+        self._content, self._asked = after, after.params
         self.revision += 1
+
+    def _pass(self, edit: Params) -> None:
+        """Ask for these values until the next edit; they take the place of what passed before."""
+        asked = self._with(edit)
+        if asked != self._asked:
+            self._asked = asked
+            self.revision += 1
 
     def _travel(self, edit: Undo | Redo) -> Content:
         undo = isinstance(edit, Undo)
@@ -205,13 +222,17 @@ class Session:
         """What `edit` makes of the content: the same object where it changes nothing."""
         now = self._content
         if isinstance(edit, Params):
-            try:
-                params = {**now.params, **self.spec.check(edit.params)}
-            except InvalidParameter as error:
-                raise BadEdit(str(error)) from None
+            params = self._with(edit)
             return now if params == now.params else Content(params, now.canvas)
         canvas = None if isinstance(edit, Clear) else self._painted(edit)
         return now if canvas is now.canvas else Content(now.params, canvas)
+
+    def _with(self, edit: Params) -> Mapping[str, Value]:
+        """The content's parameters with these values."""
+        try:
+            return {**self._content.params, **self.spec.check(edit.params)}
+        except InvalidParameter as error:
+            raise BadEdit(str(error)) from None
 
     def _painted(self, edit: Painted) -> Canvas:
         spec = self.canvas_spec()

@@ -78,11 +78,18 @@ class Rig:
         for session in sessions:
             self.engine.post(Want(session, MANY if pictures else 0, previews))
 
-    def submit(self, session: str, revision: int = 1, model: str = "", **params: object) -> None:
+    def submit(
+        self,
+        session: str,
+        revision: int = 1,
+        model: str = "",
+        passing: bool = False,
+        **params: object,
+    ) -> None:
         self.jobs += 1
         values = {**self.spec.defaults(), **self.spec.check(params)}
         request = Request(session, model or self.spec.name, self.jobs, revision, values)
-        self.engine.post(Submit(request, time.perf_counter()))
+        self.engine.post(Submit(request, time.perf_counter(), passing))
 
     def hear(self, kind: type[M], fits: Callable[[M], bool] = lambda message: True) -> M:
         """Wait for a message; what came before it is in `heard`."""

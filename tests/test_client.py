@@ -68,6 +68,18 @@ async def test_one_call_is_one_gesture() -> None:
         assert session.canvas is None
 
 
+async def test_what_passes_is_no_gesture_and_not_remembered() -> None:
+    async with a_place() as place, connect(place.url) as session:
+        await session.edit(prompt="a hill")
+        assert await session.edit(seed=9, passing=True) == 2
+        assert place.engine.requests[-1].params["seed"] == 9
+        assert (session.params["seed"], session.history.undo) == (0, 1)
+        assert await session.edit(prompt="fog") == 3
+        assert place.engine.requests[-1].params["seed"] == 0
+        with pytest.raises(ValueError, match="only parameters"):
+            await session.edit(canvas=picture(), seed=9, passing=True)
+
+
 async def test_what_the_server_refuses_is_raised_as_it_was() -> None:
     async with a_place() as place, connect(place.url) as session:
         with pytest.raises(BadEdit, match="seed"):

@@ -210,6 +210,20 @@ def test_a_newer_request_takes_over_after_the_first_preview(rig: Rig, watched: W
     ]
 
 
+def test_a_stroke_doesnt_wait_for_a_passing_job_to_show_something(
+    rig: Rig, watched: Watched
+) -> None:
+    gate = hold(watched)
+    rig.want("s", previews=False)
+    rig.submit("s", 1, passing=True)
+    watched.entered.get(timeout=PATIENCE)
+    rig.submit("s", 2)
+    gate.release(100)
+    rig.final("s", 2)
+    assert [(o.revision, o.step) for o in rig.outputs("s")] == [(2, 4)]
+    assert len(watched.steps) == 1 + 4, "of the passing one only the call that ran already"
+
+
 def test_without_previews_the_running_job_ends_first(rig: Rig, watched: Watched) -> None:
     gate = hold(watched)
     rig.want("s", previews=False)

@@ -42,9 +42,11 @@ def test_options_come_by_name_and_unknown_ones_are_refused() -> None:
         build(stepms=3)
 
 
-@pytest.mark.parametrize("options", [{"width": 100}, {"height": 0}, {"encoded_bytes": 3}])
+@pytest.mark.parametrize(
+    "options", [{"width": 100}, {"height": 0}, {"encoded_bytes": 3}, {"finer": 0}]
+)
 def test_sizes_that_cant_be_are_refused(options: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"multiples of 16|at least 16"):
+    with pytest.raises(ValueError, match=r"multiples of 16|at least"):
         build(**options)  # type: ignore[arg-type]
 
 
@@ -152,3 +154,31 @@ def test_closing_twice_is_an_assertion() -> None:
 def test_unpainted_canvas_is_as_none() -> None:
     model = loaded()
     np.testing.assert_array_equal(picture(model, ask(model, 255)), picture(model, ask(model)))
+
+
+def test_a_larger_size_is_the_same_picture_with_more_in_it() -> None:
+    model = loaded(width=64, height=32, finer=2)
+    assert model.spec.sizes() == (64, 128)
+    small = picture(model, ask(model, 100, seed=3))
+    large = picture(model, ask(model, 100, seed=3, size=128))
+    assert (small.shape, large.shape) == ((32, 64, 3), (64, 128, 3))
+    np.testing.assert_array_equal(large[1::2, 1::2], small)
+    assert (large[::2, ::2] != small).all()
+
+
+def test_a_larger_size_costs_as_many_times_more_as_it_has_pixels() -> None:
+    model = loaded(finer=2, step_ms=10)
+    states = model.begin([ask(model), ask(model, size=512)], [None, None])
+    assert states[0].key != states[1].key
+    started = time.perf_counter()
+    model.step(states[1:])
+    assert 1000 * (time.perf_counter() - started) >= 40
+
+
+def test_encoded_payloads_tell_their_size() -> None:
+    model = loaded(finer=2, encoded_bytes=100)
+    (state,) = model.begin([ask(model, size=512)], [None])
+    model.step([state])
+    (payload,) = model.decode([state])
+    assert isinstance(payload, Encoded)
+    assert (payload.width, payload.height) == (512, 512)

@@ -236,6 +236,56 @@ def test_parameters_that_the_model_has_reach_it() -> None:
     assert wish.seed is None
 
 
+FINER = ModelSpec(
+    "finer",
+    "Finer",
+    (Track("picture", "picture", 256, 192),),
+    (
+        Parameter("prompt", "string", ""),
+        Parameter("size", "integer", 256, choices=(256, 512)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [
+        ({}, None),
+        ({"width": 256, "height": 192}, 256),
+        ({"height": 384}, 512),
+        ({"width": 512, "height": 384}, 512),
+        ({"width": 512, "params": {"size": 512}}, 512),
+        ({"params": {"size": 512}}, 512),
+    ],
+)
+def test_width_and_height_choose_among_the_models_sizes(
+    body: dict[str, Any], size: int | None
+) -> None:
+    wish = read_wish(GenerateRequest(prompt="a", **body), (FINER,))
+    assert wish.params == {"prompt": "a"} | ({} if size is None else {"size": size})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"width": 300}, {"width": 512, "height": 192}, {"width": 512, "params": {"size": 256}}],
+)
+def test_a_size_that_the_model_has_not_is_refused_with_those_that_it_has(
+    body: dict[str, Any],
+) -> None:
+    with pytest.raises(WrongSize, match="but finer makes 256×192 or 512×384"):
+        read_wish(GenerateRequest(prompt="a", **body), (FINER,))
+    with pytest.raises(InvalidParameter, match="size"):
+        read_wish(GenerateRequest(prompt="a", params={"size": 300}), (FINER,))
+
+
+def test_a_finer_picture_says_its_own_size() -> None:
+    with serving("--model-option", "finer=2") as served:
+        small, large = (pixels(generate(served, prompt="hill", width=w)) for w in (256, 512))
+        assert (large[1::2, 1::2] == small).all()
+        told = events(generate(served, prompt="hill", params={"size": 512}, stream=True))
+        assert {(data["width"], data["height"]) for _, data in told} == {(512, 512)}
+
+
 async def test_a_failure_after_the_first_preview_is_an_event() -> None:
     """Once pictures were sent the status can't change: the stream says it, and ends."""
     preview = PictureFrame(

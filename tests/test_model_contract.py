@@ -12,7 +12,8 @@ from models.base import Encoded, Model, Payload, Picture, Request, State, Value
 from server.registry import builders, entries
 from server.settings import Settings
 
-MODELS = tuple(entries())
+MODELS = {**{name: (name, ()) for name in entries()}, "fake of two sizes": ("fake", ("finer=2",))}
+"""What is held to it: a model's name, and its options."""
 
 LEVELS_OFF = 2
 """Batched and alone may differ by rounding: so many of 255 levels, in single precision."""
@@ -22,9 +23,10 @@ Pixels = NDArray[np.uint8]
 
 @pytest.fixture(scope="module", params=MODELS)
 def model(request: pytest.FixtureRequest) -> Model:
-    settings = Settings(model=(request.param,), device="cpu", dtype="fp32")
-    model = builders(settings)[request.param]()
-    assert model.spec.name == request.param
+    name, options = MODELS[request.param]
+    settings = Settings(model=(name,), device="cpu", dtype="fp32", model_option=options)
+    model = builders(settings)[name]()
+    assert model.spec.name == name
     fractions: list[float] = []
     model.load(lambda stage, fraction: fractions.append(fraction))
     assert fractions, "loading tells how far it is"
@@ -107,6 +109,9 @@ def test_the_spec_is_whole(model: Model) -> None:
         assert len(names) == len(set(names))
         assert all(names)
     assert all(0 <= part <= 255 for swatch in spec.palette for part in swatch.color)
+    if sizes := spec.sizes():
+        track = spec.tracks[0]
+        assert spec.defaults()["size"] == sizes[0] == max(track.width, track.height)
 
 
 def test_the_defaults_are_valid(model: Model) -> None:
@@ -128,14 +133,42 @@ def test_a_row_goes_from_no_step_to_all_and_can_be_looked_at_after_each(model: M
     state.close()
 
 
-def assert_fits(model: Model, payload: Payload) -> None:
+def assert_fits(model: Model, payload: Payload, size: int = 1, smallest: int = 1) -> None:
     track = model.spec.tracks[0]
+    width, height = track.width * size // smallest, track.height * size // smallest
     if isinstance(payload, Picture):
         assert payload.pixels.dtype == np.uint8
-        assert payload.pixels.shape == (track.height, track.width, 3)
+        assert payload.pixels.shape == (height, width, 3)
     else:
         assert isinstance(payload, Encoded)
-        assert (payload.width, payload.height) == (track.width, track.height)
+        assert (payload.width, payload.height) == (width, height)
+
+
+def test_every_size_is_made_beside_the_others(model: Model) -> None:
+    """Rows of two sizes begin in one call; each has its size in every picture, previews too."""
+    sizes = model.spec.sizes() or pytest.skip("it has but one")
+    states = model.begin([ask(model, size=size) for size in sizes], [None] * len(sizes))
+    assert len({state.key for state in states}) == len(sizes)
+    for state, size in zip(states, sizes, strict=True):
+        while state.step < state.steps:
+            model.step([state])
+            assert_fits(model, model.decode([state])[0], size, sizes[0])
+        state.close()
+
+
+def test_a_larger_size_is_the_same_picture_only_finer(model: Model) -> None:
+    """Averaged to 16 × 16 areas it is nearer to the small one than another seed's picture is."""
+    sizes = model.spec.sizes() or pytest.skip("it has but one")
+    small, other = areas(make(model, ask(model))), areas(make(model, ask(model, seed=9)))
+    for size in sizes[1:]:
+        apart = np.abs(areas(make(model, ask(model, size=size))) - small).mean()
+        assert apart < np.abs(other - small).mean()
+
+
+def areas(picture: NDArray[np.int16]) -> NDArray[np.float64]:
+    height, width = picture.shape[:2]
+    parts = picture.reshape(16, height // 16, 16, width // 16, 3)
+    return np.asarray(parts.mean(axis=(1, 3)))
 
 
 def test_the_same_request_gives_the_same_picture(model: Model) -> None:

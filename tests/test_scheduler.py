@@ -36,6 +36,7 @@ class Job:
     steps: int
     previews: bool
     step: int = 0
+    passing: bool = False
 
 
 class House:
@@ -219,6 +220,33 @@ def test_stepping_without_demand_is_an_assertion() -> None:
         house.scheduler.served(["a"])
 
 
+@pytest.mark.parametrize("newer_passes", [False, True])
+def test_a_passing_job_makes_way_before_it_shows_anything_but_not_for_its_kind(
+    newer_passes: bool,
+) -> None:
+    house = House({"m": 1})
+    house.scheduler.want("a", True)
+    house.scheduler.submit("a", "m", passing=True)
+    first = house.scheduler.schedule()
+    assert first is not None
+    house.begin(first)
+    house.scheduler.submit("a", "m", passing=newer_passes)
+    step, begin = Tick("m", step=("a",)), Tick("m", begin=("a",))
+    assert house.scheduler.schedule() == (step if newer_passes else begin)
+
+
+def test_what_took_a_passing_jobs_place_shows_before_it_is_replaced() -> None:
+    house = House({"m": 1})
+    house.scheduler.want("a", True)
+    for passing in (True, False):
+        house.scheduler.submit("a", "m", passing)
+        tick = house.scheduler.schedule()
+        assert tick == Tick("m", begin=("a",))
+        house.begin(tick)
+    house.scheduler.submit("a", "m")
+    assert house.scheduler.schedule() == Tick("m", step=("a",))
+
+
 def test_the_table_takes_a_submit_in_every_phase_and_steps_only_what_runs() -> None:
     assert all((phase, Event.SUBMIT) in TRANSITIONS for phase in Phase)
     assert {phase for phase, event in TRANSITIONS if event is Event.BEGIN} == BEGINNABLE
@@ -279,14 +307,18 @@ class Events(RuleBasedStateMachine):
         super().__init__()
         self.house = House(MODELS)
         self.wanted: dict[str, bool] = {}
-        self.asked: dict[str, str] = {}
+        self.asked: dict[str, tuple[str, bool]] = {}
         self.running: dict[str, str] = {}
         self.waited: Counter[str] = Counter()
 
-    @rule(session=st.sampled_from(SESSIONS), model=st.sampled_from(sorted(MODELS)))
-    def submit(self, session: str, model: str) -> None:
-        self.house.scheduler.submit(session, model)
-        self.asked[session] = model
+    @rule(
+        session=st.sampled_from(SESSIONS),
+        model=st.sampled_from(sorted(MODELS)),
+        passing=st.booleans(),
+    )
+    def submit(self, session: str, model: str, passing: bool) -> None:
+        self.house.scheduler.submit(session, model, passing)
+        self.asked[session] = model, passing
         self.wanted.setdefault(session, False)
 
     @rule(session=st.sampled_from(SESSIONS), wanted=st.booleans())
@@ -316,16 +348,19 @@ class Events(RuleBasedStateMachine):
 
     def begin(self, tick: Tick, data: st.DataObject) -> None:
         for session in tick.begin:
-            assert self.asked.pop(session) == tick.model, "the newest request wins"
+            model, passing = self.asked.pop(session)
+            assert model == tick.model, "the newest request wins"
             job = self.house.jobs.pop(session, None)
-            assert job is None or (job.previews and job.step > 0), "replaced before its preview"
+            seen = job is None or job.passing or (job.previews and job.step > 0)
+            assert seen, "replaced before its preview"
             self.running.pop(session, None)
             if data.draw(rarely):
                 self.house.scheduler.refused(session)
                 self.count({session})
             else:
                 key, steps = data.draw(st.tuples(st.integers(0, 1), st.integers(1, 4)))
-                self.house.jobs[session] = Job(key, steps, data.draw(st.booleans()))
+                previews = data.draw(st.booleans())
+                self.house.jobs[session] = Job(key, steps, previews, passing=passing)
                 self.running[session] = tick.model
                 self.house.scheduler.begun(session, key)
 

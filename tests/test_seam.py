@@ -4,6 +4,7 @@ without, and nothing else can be made of bytes."""
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -68,7 +69,8 @@ def plain(value: Any) -> Any:
 
 SAMPLES = Samples(np.linspace(-1, 1, 12, dtype=np.float32).reshape(2, 6), 48000)
 MESSAGES: list[Message] = [
-    request(None), request(noise(16, 8, 3)), Want("s", 5, False), Forget("s"), Stop(),
+    request(None), replace(request(noise(16, 8, 3)), passing=True), Want("s", 5, False),
+    Forget("s"), Stop(),
     Loaded((FakeModel().spec, FakeModel(FakeOptions(name="b", faults=True)).spec)),
     Warming("weights", 0.5, None), Warming("weights", 0.75, 1.5), Ready(),
     Outputs((output(Picture(noise(8, 6, 3))), output(Encoded(b"\xff\xd8abc", "jpeg", 6, 8)))),

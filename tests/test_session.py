@@ -322,3 +322,72 @@ def check_against_the_plain_model(steps: list[tuple[tuple[str, int, object], str
         assert session.revision == plain.revision
         assert session.history.undo == len(plain.undo)
         assert session.history.redo == len(plain.redo)
+
+
+# --- what passes --------------------------------------------------------------------------------
+
+
+def asked(session: Session) -> int | None:
+    """The seed that the model is asked for."""
+    return session.snapshot().params["seed"]  # type: ignore[return-value]
+
+
+def test_what_passes_is_asked_of_the_model_and_is_no_gesture() -> None:
+    session = a_session()
+    session.apply(Params(1, {"prompt": "a hill"}))
+    session.apply(Undo(2))
+    assert session.apply(Params(3, {"seed": 7}, passing=True)) == Accepted(3, 3, 0, 1)
+    assert (asked(session), session.params["seed"], session.state().params["seed"]) == (7, 0, 0)
+    session.apply(Redo(4))
+    assert (asked(session), session.params["prompt"]) == (0, "a hill")
+
+
+@pytest.mark.parametrize(
+    "edit", [tile(4, 0, 0), canvas(4, 2), Clear(4), Undo(4), Params(4, {"prompt": "fog"})]
+)
+def test_the_next_edit_ends_what_passes_in_its_own_revision(edit: Edit) -> None:
+    session = a_session()
+    session.apply(canvas(1))
+    session.apply(Params(2, {"prompt": "a hill"}))
+    session.apply(Params(3, {"seed": 7}, passing=True))
+    assert session.passing
+    assert session.apply(edit).revision == 4
+    assert (asked(session), session.passing) == (0, False)
+
+
+def test_undo_never_meets_what_passed_between_the_edits_of_one_gesture() -> None:
+    session = a_session()
+    session.apply(canvas(1))
+    session.apply(Params(2, {"seed": 1}, group=7))
+    session.apply(Params(3, {"seed": 9}, passing=True))
+    session.apply(tile(4, 0, 0, group=7))
+    assert session.history.undo == 2
+    session.apply(Undo(5))
+    assert (asked(session), session.history.undo, session.history.redo) == (0, 1, 1)
+    session.apply(Params(6, {"seed": 9}, passing=True))
+    session.apply(Redo(7))
+    assert (asked(session), session.snapshot().inputs["canvas"][0, 0, 0]) == (1, 9)
+
+
+def test_an_edit_that_changes_nothing_ends_nothing() -> None:
+    session = a_session()
+    session.apply(canvas(1))
+    session.apply(Params(2, {"seed": 7}, passing=True))
+    for edit in (canvas(3), Params(4, {"seed": 0}), Params(5, {"seed": 7}, passing=True)):
+        assert session.apply(edit).revision == 2
+    with pytest.raises(NothingToUndo):
+        session.apply(Redo(6))
+    with pytest.raises(BadEdit):
+        session.apply(Params(7, {"seed": 99}, passing=True))
+    assert (session.revision, asked(session)) == (2, 7)
+
+
+def test_what_passes_takes_the_place_of_what_passed_before() -> None:
+    session = a_session()
+    session.apply(Params(1, {"seed": 7}, passing=True))
+    session.apply(Params(2, {"prompt": "fog"}, passing=True))
+    assert session.snapshot().params == {"seed": 0, "prompt": "fog"}
+    assert session.passing
+    assert session.apply(Params(3, {}, passing=True)).revision == 3
+    assert session.snapshot().params == SPEC.defaults()
+    assert not session.passing

@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.base import Encoded
 from streaming.limits import Limits
-from streaming.messages import Forget
+from streaming.messages import Forget, Submit
 from streaming.protocol import (
     Accepted,
     Ack,
@@ -63,6 +63,19 @@ async def test_after_undo_the_state_and_the_canvas_follow() -> None:
 
 def accepted_params() -> dict[str, ParamValue]:
     return {"prompt": "", "seed": 0, "strength": 0.5}
+
+
+async def test_what_passes_is_told_as_a_revision_without_its_values() -> None:
+    async with a_house() as house:
+        one, welcome = await house.enter(Hello(1, "one"))
+        two, _ = await house.enter(Hello(1, "two", welcome.session, welcome.secret))
+        one.say(Params(1, {"seed": 5}, passing=True))
+        assert await one.expect(Accepted) == Accepted(1, 1, 0, 0)
+        assert await two.expect(State) == State(1, accepted_params(), False, HistoryInfo(0, 0))
+        two.say(Params(1, {"prompt": "fog"}))  # whoever edits next ends it
+        await until(lambda: len(house.engine.requests) == 2)
+        assert [r.params["seed"] for r in house.engine.requests] == [5, 0]
+        assert [m.passing for m in house.engine.posted if isinstance(m, Submit)] == [True, False]
 
 
 async def test_one_edits_and_the_other_is_told() -> None:

@@ -12,12 +12,13 @@ import { Courier } from './courier';
 import { byId } from './dom';
 import { Easel } from './easel';
 import { Example } from './example';
+import { Finer } from './finer';
 import { Ink } from './ink';
 import { Latency } from './latency';
 import { Loop } from './loop';
 import { PicturePainter, type Painted } from './picture';
 import { encodePng } from './png';
-import type { InputInfo, ModelInfo, RGB } from './protocol';
+import type { InputInfo, ModelInfo, PictureFrame, RGB } from './protocol';
 import { fromDataUrl, pixelsOf, toDataUrl } from './save';
 import { PageSession } from './session';
 import { Store, type PageState } from './store';
@@ -28,6 +29,7 @@ import * as world from './world';
 const PAPER: RGB = [255, 255, 255];
 const SIDE = 256;
 const MELT_MS = 220;
+const FADE_MS = 200;
 const SETTLED_MS = 600;
 const EXAMPLE = 'example/example.json';
 
@@ -37,7 +39,7 @@ const NO_MODEL: ModelInfo = { name: '', title: '', parameters: [], tracks: [], i
 const AT_FIRST: PageState = {
   link: 'connecting', detail: { message: '', fraction: null, seconds: null }, notice: '',
   model: NO_MODEL, models: [], params: {}, history: { undo: 0, redo: 0 },
-  tool: 'brush', color: [110, 175, 235], size: 24, seedLocked: false, view: 'over', peek: false,
+  tool: 'brush', color: [110, 175, 235], size: 24, seedLocked: false, finer: true, view: 'over', peek: false,
   bare: false, touched: false, visible: true, awaiting: false, progress: 0,
 };
 
@@ -49,6 +51,7 @@ export class App {
   readonly latency: Latency;
   readonly painter: PicturePainter;
   readonly session: PageSession;
+  readonly finer: Finer;
   private readonly still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   private readonly kept = world.storedDrawing();
   private readonly loop = new Loop();
@@ -62,11 +65,13 @@ export class App {
   constructor() {
     const touched = this.kept !== null;
     const { params, model } = { ...AT_FIRST, ...this.kept };
-    this.store = new Store({ ...AT_FIRST, params, model, touched, bare: touched, visible: !document.hidden });
+    const now = { touched, bare: touched, visible: !document.hidden, finer: world.storedFiner() };
+    this.store = new Store({ ...AT_FIRST, params, model, ...now });
     const melt = this.still ? 0 : MELT_MS;
     this.ink = new Ink(byId('canvas'), { width: SIDE, height: SIDE }, this.wake, melt);
     this.painter = this.makePainter();
     this.session = this.makeSession();
+    this.finer = this.makeFiner();
     this.connection = new Connection(
       world.browserWorld(), this.session, world.storedCredentials(), this.wants(), null, this.token,
     );
@@ -103,13 +108,15 @@ export class App {
   // --- the parts --------------------------------------------------------------------------------
 
   private makePainter(): PicturePainter {
-    return new PicturePainter(byId('picture'), (picture: Painted) => this.onPainted(picture), this.wake);
+    const fade = this.still ? 0 : FADE_MS;
+    return new PicturePainter(byId('picture'), (picture: Painted) => this.onPainted(picture), this.wake, fade);
   }
 
   private makeSession(): PageSession {
     return new PageSession({
       store: this.store, ink: this.ink, painter: this.painter, wake: this.wake,
       connection: () => this.connection, courier: () => this.courier, latency: () => this.latency,
+      finer: () => this.finer,
       surface: () => this.studio.surface,
       useSurface: (surface) => {
         this.studio.surface = surface;
@@ -118,11 +125,27 @@ export class App {
     });
   }
 
+  private makeFiner(): Finer {
+    const { store, session, painter, wake } = this;
+    return new Finer({
+      store, wake, revision: () => session.revision,
+      pending: () => this.connection.waiting > 0 || this.courier.unsent,
+      drawing: () => this.easel.pen.drawing,
+      shown: () => painter.shown,
+      pass: (params) => this.courier.pass(params),
+      settle: (frame, arrived, acknowledge) => painter.offer(frame, arrived, acknowledge, true),
+      now: () => performance.now(),
+      later: (run, ms) => window.setTimeout(run, ms),
+      cancel: (timer) => window.clearTimeout(timer),
+    });
+  }
+
   private makeCourier(): Courier {
     return new Courier(this.connection, () => this.studio.surface, () => this.store.state.params, {
       sent: (id, madeAt, sentAt) => {
         this.ink.sent(id);
         this.latency.edit(id, madeAt, sentAt);
+        this.finer.edited();
         window.clearTimeout(this.settling);
       },
     });
@@ -145,7 +168,8 @@ export class App {
       if (store.state.touched) courier.flush();
       return store.state.touched && courier.unsent && connection.isLive;
     });
-    loop.add(() => this.painter.paint());
+    loop.add((now) => this.painter.paint(now));
+    loop.add(() => this.finer.tick()); // after the painting: it may be the last frame for long
     loop.add(() => this.easel.show());
     loop.add((now) => this.ink.draw(now));
     loop.add(() => this.expect());
@@ -153,28 +177,32 @@ export class App {
 
   /** Is a better picture coming, and how far is it? */
   private expect(): void {
-    const { store, connection, courier, session } = this;
+    const { store, connection, courier, session, finer } = this;
     const { shown } = this.painter;
-    const open = connection.waiting > 0 || courier.unsent || session.revision > (shown?.revision ?? 0);
+    const newer = session.revision > (shown?.revision ?? 0) && !finer.isMissing;
+    const open = connection.waiting > 0 || courier.unsent || newer;
     const unfinished = shown !== null && !shown.final && shown.revision === session.revision;
     const awaiting = store.state.touched && connection.isLive && (open || unfinished);
-    const progress = unfinished ? shown.step / shown.steps : awaiting ? 0 : 1;
+    const progress = unfinished ? shown.step / shown.steps : awaiting ? finer.progress : 1;
     store.set({ awaiting, progress });
   }
 
   private onPainted(picture: Painted): void {
     const { frame, painted } = picture;
+    const finer = this.finer.isFiner(frame); // the person did nothing that it would be the answer to
     this.ink.answered(frame.revision, painted);
-    this.latency.painted(picture);
+    if (!finer) this.latency.painted(picture);
     this.easel.ambient(this.painter.element, painted);
-    this.store.set(frame.replay ? { bare: false } : { bare: false, notice: '' });
+    this.store.set(frame.replay || finer ? { bare: false } : { bare: false, notice: '' });
     window.clearTimeout(this.settling);
-    if (!frame.final) return;
-    const picked = new Blob([frame.data], { type: `image/${frame.format}` });
-    this.settling = window.setTimeout(() => {
-      const quiet = frame.revision === this.session.revision && !this.courier.unsent;
-      if (quiet && !this.easel.pen.drawing) this.strip.add(picked, this.studio.snapshot());
-    }, SETTLED_MS);
+    if (frame.final) this.settling = window.setTimeout(() => this.collect(frame), finer ? 0 : SETTLED_MS);
+  }
+
+  /** Into the strip with it, if it's still what the person looks at. */
+  private collect(frame: PictureFrame): void {
+    if (!this.finer.isNewest(frame.revision) || this.courier.unsent || this.easel.pen.drawing) return;
+    const picture = new Blob([frame.data], { type: `image/${frame.format}` });
+    this.strip.add(picture, this.studio.snapshot());
   }
 
   // --- the line ---------------------------------------------------------------------------------
@@ -187,6 +215,10 @@ export class App {
   private followLine(): void {
     const { store, connection } = this;
     store.watch(['touched', 'visible'], () => connection.want(this.wants()));
+    store.watch(['finer'], ({ finer }) => {
+      world.storeFiner(finer);
+      this.wake();
+    });
     store.watch(['link'], ({ link, models }) => {
       if (link !== 'live' || models.length > 0) return;
       void world.modelNames(document.baseURI, this.token).then((names) => store.set({ models: names }));

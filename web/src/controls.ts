@@ -12,6 +12,7 @@ import { prompt } from './prompt';
 import { download, fileName, withRecipe } from './save';
 import { settings } from './settings';
 import { releaseFocus, shortcuts } from './shortcuts';
+import { sized } from './sizes';
 import { publish } from './stats';
 
 export class Controls {
@@ -37,7 +38,11 @@ export class Controls {
   private save(): void {
     const { store, painter, studio, say } = this.app;
     const { params, model } = store.state;
-    void withRecipe(painter.element, studio.snapshot(), model.name).then((png) => {
+    painter.finish();
+    const { element } = painter;
+    const snapshot = studio.snapshot();
+    Object.assign(snapshot.params, sized(model, Math.max(element.width, element.height)));
+    void withRecipe(element, snapshot, model.name).then((png) => {
       download(png, fileName(params, new Date()));
       say('Saved, with its recipe inside');
     });

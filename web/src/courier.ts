@@ -90,6 +90,12 @@ export class Courier {
     return id !== null;
   }
 
+  /** Parameters until the next edit, for what the page does of itself: no event tells of it. */
+  pass(params: Params): number | null {
+    if (this.unsent || !this.connection.clear) return null;
+    return this.connection.edit((id) => JSON.stringify({ type: 'params', id, params, passing: true }));
+  }
+
   history(type: 'undo' | 'redo', time: number): boolean {
     if (!this.connection.isLive) return false;
     this.sendAll();

@@ -7,6 +7,7 @@
  * own way to acknowledge it: it may be painted after the line that brought it was lost.
  */
 
+import { Fade } from './fade';
 import type { PictureFrame } from './protocol';
 
 export interface Painted {
@@ -21,6 +22,7 @@ interface Waiting {
   arrived: number;
   acknowledge: () => void;
   epoch: number;
+  settling: boolean;
 }
 
 export class PicturePainter {
@@ -32,14 +34,18 @@ export class PicturePainter {
   private newest: PictureFrame | null = null;
   private epoch = 0;
   private readonly context: CanvasRenderingContext2D;
+  private readonly fade: Fade;
 
+  /** `fadeMs`: how long one picture takes to settle into another, where that is asked for. */
   constructor(
     readonly element: HTMLCanvasElement,
     private readonly painted: (picture: Painted) => void,
     private readonly wake: () => void,
+    fadeMs = 0,
     private readonly decode: (data: Blob) => Promise<ImageBitmap> = (data) => createImageBitmap(data),
   ) {
     this.context = element.getContext('2d', { alpha: false })!;
+    this.fade = new Fade(element, this.context, fadeMs);
     this.context.fillStyle = '#fff';
     this.context.fillRect(0, 0, element.width, element.height);
   }
@@ -54,33 +60,50 @@ export class PicturePainter {
     this.ready = null;
   }
 
-  offer(frame: PictureFrame, arrived: number, acknowledge: () => void): void {
+  /** Is a picture settling into another? */
+  get fading(): boolean {
+    return this.fade.going;
+  }
+
+  /** What settles has settled: for who wants the picture as it is. */
+  finish(): void {
+    this.fade.finish();
+  }
+
+  /** `settling`: what is shown turns into this one, instead of jumping. */
+  offer(frame: PictureFrame, arrived: number, acknowledge: () => void, settling = false): void {
     if (this.newest !== null && older(frame, this.newest)) {
       this.drops++;
       return acknowledge();
     }
     this.newest = frame;
     if (this.waiting !== null) this.drops++;
-    this.waiting = { frame, arrived, acknowledge, epoch: this.epoch };
+    this.waiting = { frame, arrived, acknowledge, epoch: this.epoch, settling };
     if (document.hidden) acknowledge();
     void this.decodeNext();
   }
 
-  /** The loop's task. */
-  paint(): void {
+  /** The loop's task; true while a picture settles. */
+  paint(now: number): boolean {
     const ready = this.ready;
-    if (ready === null) return;
+    if (ready === null) return this.fade.step(now);
     this.ready = null;
-    const { bitmap, frame, arrived, acknowledge, decoded } = ready;
-    this.draw(bitmap);
-    bitmap.close();
+    const { bitmap, frame, arrived, acknowledge, decoded, settling } = ready;
+    if (settling && this.shown !== null) {
+      this.fade.begin(bitmap, now);
+    } else {
+      this.draw(bitmap);
+      bitmap.close();
+    }
     this.shown = frame;
     acknowledge();
     this.painted({ frame, arrived, decoded, painted: performance.now() });
+    return this.fade.going;
   }
 
   /** Paint a picture that didn't come over the wire. */
   draw(image: ImageBitmap | HTMLImageElement): void {
+    this.fade.stop();
     const { width, height } = image;
     if (this.element.width !== width || this.element.height !== height) {
       this.element.width = width;

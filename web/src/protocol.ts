@@ -30,7 +30,7 @@ export interface Hello {
   pictures?: boolean;
   previews?: boolean;
 }
-export interface ParamsEdit { type: 'params'; id: number; params: Params; group?: number }
+export interface ParamsEdit { type: 'params'; id: number; params: Params; group?: number; passing?: boolean }
 export interface Clear { type: 'clear'; id: number; group?: number }
 export interface Undo { type: 'undo'; id: number }
 export interface Redo { type: 'redo'; id: number }

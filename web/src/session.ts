@@ -11,6 +11,7 @@ import type { Surface } from './canvas';
 import { Surface as NewSurface } from './canvas';
 import type { Connection, Listener, Trouble } from './connection';
 import type { Courier } from './courier';
+import type { Finer } from './finer';
 import { fitted } from './fitted';
 import type { Ink } from './ink';
 import type { Latency } from './latency';
@@ -20,6 +21,7 @@ import type {
   Welcome,
 } from './protocol';
 import { pixelsOf } from './save';
+import { settable } from './sizes';
 import type { Link, Store } from './store';
 
 export interface SessionParts {
@@ -29,6 +31,7 @@ export interface SessionParts {
   ink: Ink;
   latency: () => Latency;
   painter: PicturePainter;
+  finer: () => Finer;
   surface: () => Surface;
   useSurface: (surface: Surface) => void;
   wake: () => void;
@@ -55,6 +58,7 @@ export class PageSession implements Listener {
     if (message.session !== this.session) {
       painter.reset();
       this.parts.latency().reset();
+      this.parts.finer().reset();
       this.revision = 0;
     }
     this.session = message.session;
@@ -74,6 +78,7 @@ export class PageSession implements Listener {
     this.parts.courier().accepted(id, revision);
     this.parts.ink.accepted(id, revision);
     this.parts.latency().accepted(id, revision);
+    this.parts.finer().accepted(id, revision);
     this.parts.wake();
   }
 
@@ -91,6 +96,7 @@ export class PageSession implements Listener {
 
   picture(frame: PictureFrame, arrived: number, shown: () => void): void {
     if (this.parts.store.state.link === 'warming' && !frame.replay) this.live();
+    if (this.parts.finer().takes(frame, arrived, shown)) return;
     this.parts.painter.offer(frame, arrived, shown);
   }
 
@@ -127,7 +133,7 @@ export class PageSession implements Listener {
       store.set({ params: { ...message.params, ...examplePrompt(store) } });
       return;
     }
-    const kept = fitted(store.state.params, message.model.parameters);
+    const kept = fitted(store.state.params, settable(message.model));
     const changed = Object.keys(kept).filter((name) => kept[name] !== message.params[name]);
     store.set({ params: { ...message.params, ...kept } });
     courier().startAnew(message.params, changed);
@@ -172,6 +178,7 @@ export class PageSession implements Listener {
 
   private onError(message: ErrorMessage): void {
     const { store, courier, ink } = this.parts;
+    if (this.parts.finer().failed(message)) return;
     const words = [sentence(message.message), message.remedy ?? ''];
     if (message.id != null) {
       ink.refused(message.id, performance.now());

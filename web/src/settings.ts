@@ -1,7 +1,11 @@
-/** Seed with die and lock, and, folded away, every other parameter of the model as a control. */
+/**
+ * Seed with die and lock, and, folded away, every other parameter of the model as a control; instead
+ * of `size`, which the page sets by itself, the switch that lets it.
+ */
 
 import { byId, element, setIcon } from './dom';
-import type { ParameterInfo, ParamValue } from './protocol';
+import type { ModelInfo, ParameterInfo, ParamValue } from './protocol';
+import { settable, sizes } from './sizes';
 import type { Studio } from './studio';
 import type { Store } from './store';
 
@@ -13,12 +17,12 @@ export function settings(store: Store, studio: Studio, useModel: (name: string) 
   const updates = new Map<string, (value: ParamValue) => void>();
   store.watch(['model', 'models'], ({ model, models }) => {
     updates.clear();
-    const rows = model.parameters.filter((info) => !ELSEWHERE.has(info.name)).map((info) => {
+    const rows = settable(model).filter((info) => !ELSEWHERE.has(info.name)).map((info) => {
       const { row, update } = control(info, (value) => studio.setParam(info.name, value));
       updates.set(info.name, update);
       return row;
     });
-    byId('settings').replaceChildren(...rows, modelRow(model.name, models, useModel));
+    byId('settings').replaceChildren(...rows, ...finerRow(model, store), modelRow(model.name, models, useModel));
   });
   store.watch(['params', 'model', 'models'], ({ params }) => {
     for (const [name, update] of updates) {
@@ -128,6 +132,16 @@ function text(info: ParameterInfo, change: (value: ParamValue) => void): Control
     if (document.activeElement !== input) input.value = String(value);
   };
   return { row: row(info, input), update };
+}
+
+function finerRow(model: ModelInfo, store: Store): HTMLElement[] {
+  const finest = sizes(model).at(-1);
+  if (finest === undefined) return [];
+  const description = `Once nothing changes, the same picture again at ${finest} pixels`;
+  const info = { name: 'finer', type: 'boolean', default: true, title: 'Finer when the pen rests', description } as const;
+  const { row, update } = toggle(info, (value) => store.set({ finer: value === true }));
+  update(store.state.finer);
+  return [row];
 }
 
 function modelRow(current: string, models: readonly string[], useModel: (name: string) => void): HTMLElement {

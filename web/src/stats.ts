@@ -16,6 +16,10 @@ export interface Stats {
   editToEyeP50: number | null;
   editToEyeP95: number | null;
   shownRevision: number;
+  /** Of the picture that is shown, in pixels; 0 before the first. */
+  shownWidth: number;
+  /** Is a finer picture settling into the place of the one before? */
+  fading: boolean;
   revision: number;
   unaccepted: number;
   unsent: boolean;
@@ -45,6 +49,8 @@ export function publish(parts: Measured): void {
     editToEyeP50: latency.editToEye(0.5),
     editToEyeP95: latency.editToEye(0.95),
     shownRevision: painter.shown?.revision ?? 0,
+    shownWidth: painter.shown?.width ?? 0,
+    fading: painter.fading,
     revision: parts.session.revision,
     unaccepted: connection.waiting,
     unsent: courier.unsent,

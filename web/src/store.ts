@@ -36,6 +36,8 @@ export interface PageState {
   color: RGB;
   size: number;
   seedLocked: boolean;
+  /** A finer picture when the pen rests, where the model can. */
+  finer: boolean;
   view: View;
   peek: boolean;
   /** A drawing from before a reload has no picture yet: the bare canvas stands in for it. */

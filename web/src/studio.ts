@@ -11,6 +11,7 @@ import type { Courier } from './courier';
 import { fitted } from './fitted';
 import type { Ink } from './ink';
 import type { Params, ParamValue, RGB } from './protocol';
+import { settable } from './sizes';
 import { radius, type Segment } from './stroke';
 import type { Store, Tool } from './store';
 
@@ -163,7 +164,7 @@ export class Studio {
 
   setParams(patch: Params, gesture = true): void {
     const { store, courier } = this.parts;
-    const fit = fitted(patch, store.state.model.parameters);
+    const fit = fitted(patch, settable(store.state.model));
     const before = store.state.params;
     const names = Object.keys(fit).filter((name) => fit[name] !== before[name]);
     if (names.length === 0) return;

@@ -45,6 +45,7 @@ export interface World {
 const CREDENTIALS = 'riverrun.session';
 const DRAWING = 'riverrun.drawing';
 const TOKEN = 'riverrun.token';
+const FINER = 'riverrun.finer';
 
 export interface Drawing {
   /** What it was drawn for: its colours and words, until the server says what it serves now. */
@@ -74,6 +75,8 @@ function write(key: string, value: unknown): void {
 
 export const storedCredentials = (): Credentials | null => read<Credentials>(CREDENTIALS);
 export const storedDrawing = (): Drawing | null => read<Drawing>(DRAWING);
+export const storedFiner = (): boolean => read<boolean>(FINER) ?? true;
+export const storeFiner = (finer: boolean): void => write(FINER, finer);
 export const storeToken = (token: string): void => write(TOKEN, token);
 export const storeDrawing = (drawing: Drawing | null): void => write(DRAWING, drawing);
 

@@ -7,6 +7,7 @@ let decoding: Array<(bitmap: ImageBitmap) => void>;
 let acknowledged: number[];
 let painted: number[];
 let painter: PicturePainter;
+let element: HTMLCanvasElement;
 
 function frame(sequence: number, revision: number, step = 1): PictureFrame {
   return {
@@ -16,8 +17,8 @@ function frame(sequence: number, revision: number, step = 1): PictureFrame {
   };
 }
 
-const done = async (): Promise<void> => {
-  decoding.shift()!({ width: 2, height: 2, close: () => undefined } as unknown as ImageBitmap);
+const done = async (width = 2): Promise<void> => {
+  decoding.shift()!({ width, height: width, close: () => undefined } as unknown as ImageBitmap);
   await settle();
 };
 
@@ -29,9 +30,9 @@ beforeEach(() => {
   acknowledged = [];
   painted = [];
   const context = { drawImage: () => undefined, fillRect: () => undefined };
-  const element = { width: 2, height: 2, getContext: () => context } as unknown as HTMLCanvasElement;
+  element = { width: 2, height: 2, getContext: () => context } as unknown as HTMLCanvasElement;
   const note = ({ frame: { sequence } }: { frame: PictureFrame }): void => void painted.push(sequence);
-  painter = new PicturePainter(element, note, () => undefined, () => new Promise((resolve) => decoding.push(resolve)));
+  painter = new PicturePainter(element, note, () => undefined, 200, () => new Promise((resolve) => decoding.push(resolve)));
 });
 afterEach(() => void vi.unstubAllGlobals());
 
@@ -40,7 +41,7 @@ describe('PicturePainter', () => {
     offer(frame(1, 1));
     await done();
     expect(acknowledged).toEqual([]);
-    painter.paint();
+    painter.paint(0);
     expect([acknowledged, painted]).toEqual([[1], [1]]);
   });
 
@@ -49,14 +50,14 @@ describe('PicturePainter', () => {
     expect(decoding).toHaveLength(1);
     await done();
     await done();
-    painter.paint();
+    painter.paint(0);
     expect([painted, painter.drops]).toEqual([[4], 3]);
   });
 
   it('drops what is older than what it has', async () => {
     offer(frame(1, 5));
     await done();
-    painter.paint();
+    painter.paint(0);
     offer(frame(2, 4));
     expect(decoding).toHaveLength(0);
     expect(acknowledged).toEqual([1, 2]);
@@ -68,11 +69,11 @@ describe('PicturePainter', () => {
     offer(frame(1, 9));
     painter.reset();
     await done();
-    painter.paint();
+    painter.paint(0);
     expect(painted).toEqual([]);
     offer(frame(1, 1));
     await done();
-    painter.paint();
+    painter.paint(0);
     expect(painted).toEqual([1]);
   });
 
@@ -80,5 +81,27 @@ describe('PicturePainter', () => {
     vi.stubGlobal('document', { hidden: true });
     offer(frame(1, 1));
     expect(acknowledged).toEqual([1]);
+  });
+
+  it('lets one settle into what is shown, and the next small one end that at once', async () => {
+    vi.stubGlobal('OffscreenCanvas', class {
+      getContext = (): object => ({ drawImage: () => undefined });
+    });
+    offer(frame(1, 1));
+    await done();
+    expect(painter.paint(0)).toBe(false);
+    painter.offer({ ...frame(2, 2), width: 4 }, 0, () => void acknowledged.push(2), true);
+    await done(4);
+    expect([painter.paint(100), acknowledged, element.width]).toEqual([true, [1, 2], 4]);
+    expect(painter.paint(150)).toBe(true);
+    offer(frame(3, 3));
+    await done();
+    expect([painter.paint(160), painter.fading, element.width]).toEqual([false, false, 2]);
+  });
+
+  it('has nothing to settle into before the first', async () => {
+    painter.offer(frame(1, 1), 0, () => undefined, true);
+    await done();
+    expect([painter.paint(0), painted]).toEqual([false, [1]]);
   });
 });

@@ -69,7 +69,7 @@ const SENT: Record<ClientMessage['type'], ClientMessage> = {
     type: 'hello', version: 1, client: 'page-1', session: 's', secret: 'x', model: 'scenes', token: 't',
     credits: 2, format: 'jpeg', quality: 80, pictures: false, previews: true,
   },
-  params: { type: 'params', id: 1, params: { prompt: 'sunset', seed: 3, strength: 0.5, tiled: true }, group: 7 },
+  params: { type: 'params', id: 1, params: { prompt: 'sunset', seed: 3, strength: 0.5, tiled: true }, group: 7, passing: true },
   clear: { type: 'clear', id: 2, group: 7 },
   undo: { type: 'undo', id: 3 },
   redo: { type: 'redo', id: 4 },

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Surface } from '../src/canvas';
 import { Connection } from '../src/connection';
 import { Courier } from '../src/courier';
+import type { Finer } from '../src/finer';
 import { Ink } from '../src/ink';
 import type { Latency } from '../src/latency';
 import type { PicturePainter } from '../src/picture';
@@ -65,8 +66,9 @@ beforeEach(() => {
   ink = makeInk();
   const painter = { reset: () => undefined, offer: () => undefined } as unknown as PicturePainter;
   const latency = { reset: () => undefined, accepted: () => undefined } as unknown as Latency;
+  const never = { reset: () => undefined, accepted: () => undefined, takes: () => false, failed: () => false };
   session = new PageSession({
-    store, ink, painter, wake: () => undefined, connection: () => connection, courier: () => courier,
+    store, ink, painter, finer: () => never as unknown as Finer, wake: () => undefined, connection: () => connection, courier: () => courier,
     latency: () => latency, surface: () => studio.surface, useSurface: (surface) => void (studio.surface = surface),
   });
   connection = new Connection(world, session, null, { pictures: true, previews: true });

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.scenes.autoencoder import start_linear
-from models.scenes.critic import Asked, Critic, critic_loss, maker_loss
+from models.scenes.critic import Asked, Critic, critic_loss, criticised, maker_loss
 from models.scenes.dataset import Dataset
 from models.scenes.distil import Lessons, answered, distil, planned, unpainted
 from models.scenes.flow import Feed
@@ -90,6 +90,27 @@ def test_a_critic_learns_what_is_painted() -> None:
         soft = maker_loss(critic, [drawn(True)], [drawn(False)], asked)
         crisp = maker_loss(critic, [drawn(True)], [drawn(True)], asked)
     assert float(soft) > 2 * float(crisp)
+
+
+def test_a_critic_learns_what_belongs_to_a_canvas() -> None:
+    torch.manual_seed(0)
+    critic = Critic(4, 3, 5, 2, (16, 16, 16))
+    judge = torch.optim.AdamW(critic.parameters(), 2e-3, (0.0, 0.99))
+
+    def pair() -> tuple[Tensor, Asked]:
+        canvas = torch.rand(8, 3, 1, 1).expand(8, 3, 16, 16).round().contiguous()
+        return torch.cat([canvas, canvas[:, :1]], 1), Asked(canvas, torch.zeros(8, 5), 1)
+
+    for _ in range(80):
+        true, asked = pair()
+        criticised(critic, judge, true, true.clone(), asked)  # made as well as painted
+    true, asked = pair()
+    elsewhere = asked.rolled()
+    other = (elsewhere.canvas != asked.canvas).flatten(1).any(1)
+    with torch.no_grad():
+        right = critic(true, asked.canvas, asked.words, 1).mean(1)
+        wrong = critic(true, elsewhere.canvas, elsewhere.words, 1).mean(1)
+    assert (right - wrong)[other].min() > 0
 
 
 def test_the_critic_reads_canvas_words_and_scale() -> None:

@@ -10,7 +10,7 @@ Knows nothing of noise levels and steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -22,6 +22,7 @@ from models.scenes.loop import half_precision
 NEARBY = 0.05
 """Standard deviation of the step by which smoothness is measured; latents' own is 1."""
 SMOOTH = 40.0
+MATCH = 0.5
 
 
 Sight = Callable[[Tensor, "Asked"], list[Tensor]]
@@ -114,6 +115,13 @@ class Asked:
     scale: int
     glance: Glance | None = None
 
+    def rolled(self) -> Asked:
+        """Each row asked for what the one before it asks; noise and noise levels stay."""
+        glance = self.glance
+        if glance is not None:
+            glance = replace(glance, text=glance.text.roll(1, 0))
+        return Asked(self.canvas.roll(1, 0), self.words.roll(1, 0), self.scale, glance)
+
 
 def plain_sight(latents: Tensor, asked: Asked) -> list[Tensor]:
     """The latents and nothing else."""
@@ -129,12 +137,17 @@ def criticised(
     sight: Sight = plain_sight,
     smooth: float = 1.0,
 ) -> Tensor:
-    """The loss of who made `made` (n, c, h, w); the critic takes a step of its own before."""
+    """The loss of who made `made` (n, c, h, w); the critic takes a step of its own before. It also
+    learns that a true picture of something else isn't what was asked for (matching-aware: Reed et
+    al., Generative Adversarial Text to Image Synthesis, 2016)."""
     with half_precision(made.device):
         with torch.no_grad():
-            wanted = sight(true, asked)
+            wanted, elsewhere = sight(true, asked), asked.rolled()
+            misplaced = sight(true, elsewhere)
         shown = sight(made, asked)
         judged = critic_loss(critic, wanted, [part.detach() for part in shown], asked, smooth)
+        matched = _judge(critic, misplaced, elsewhere) - _judge(critic, wanted, asked)
+        judged = judged + MATCH * F.softplus(matched).mean()
     judge.zero_grad(set_to_none=True)
     judged.backward()  # type: ignore[no-untyped-call]
     judge.step()

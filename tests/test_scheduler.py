@@ -359,8 +359,7 @@ class Events(RuleBasedStateMachine):
                 self.count({session})
             else:
                 key, steps = data.draw(st.tuples(st.integers(0, 1), st.integers(1, 4)))
-                previews = data.draw(st.booleans())
-                self.house.jobs[session] = Job(key, steps, previews, passing=passing)
+                self.house.jobs[session] = Job(key, steps, data.draw(st.booleans()), 0, passing)
                 self.running[session] = tick.model
                 self.house.scheduler.begun(session, key)
 

@@ -103,7 +103,7 @@ def test_a_critic_learns_what_belongs_to_a_canvas() -> None:
 
     for _ in range(80):
         true, asked = pair()
-        criticised(critic, judge, true, true.clone(), asked)  # made as well as painted
+        criticised(critic, judge, [true], [true.clone()], asked)  # made as well as painted
     true, asked = pair()
     elsewhere = asked.rolled()
     other = (elsewhere.canvas != asked.canvas).flatten(1).any(1)

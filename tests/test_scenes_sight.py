@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.scenes.critic import Asked, Critic, Glance, maker_loss
+from models.scenes.critic import Asked, Critic, maker_loss
+from models.scenes.distil import unlike
 from models.scenes.nets import FOLD, SCALES, VOCABULARY, Painter, Shape, make_painter
-from models.scenes.sight import GROUPS, MOST_NOISE, Sight, glances
+from models.scenes.sight import GROUPS, MOST_NOISE, Glance, Sight, blank, glances
 
 TINY = Shape(
     autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
@@ -28,12 +28,23 @@ def teacher() -> Painter:
 @pytest.fixture
 def asked() -> Asked:
     torch.manual_seed(1)
-    canvas, text = torch.rand(2, FOLD.channels, 16, 16), torch.randn(2, 5, 16)
-    glance = Glance(text, torch.tensor([0.1, 0.5]), torch.randn(2, 6, 16, 16))
-    return Asked(canvas, text.mean(1), 1, glance)
+    return Asked(torch.rand(2, FOLD.channels, 16, 16), torch.randn(2, 16), 1)
 
 
-def test_it_finds_what_the_teacher_finds_on_its_way_down(teacher: Painter, asked: Asked) -> None:
+@pytest.fixture
+def glance() -> Glance:
+    torch.manual_seed(2)
+    return Glance(torch.tensor([0.1, 0.5]), torch.randn(2, 6, 16, 16), 1)
+
+
+@pytest.fixture
+def sight(teacher: Painter) -> Sight:
+    return Sight(teacher, torch.randn(1, 5, 16))
+
+
+def test_it_finds_what_the_teacher_finds_on_its_way_down(
+    teacher: Painter, sight: Sight, glance: Glance
+) -> None:
     latents, found = torch.randn(2, 6, 16, 16), dict[str, Tensor]()
 
     def keep(name: str) -> object:
@@ -44,43 +55,54 @@ def test_it_finds_what_the_teacher_finds_on_its_way_down(teacher: Painter, asked
     unet.down_blocks[1].resnets[-1].register_forward_hook(keep("half"))
     unet.down_blocks[2].attentions[-1].register_forward_hook(keep("quarter"))
     unet.mid_block.register_forward_hook(keep("middle"))
-    noisy, *seen = Sight(teacher)(latents, asked)
-    glance = asked.glance
-    assert glance is not None
+    noisy, *seen = sight(latents, glance)
     at = glance.sigma[:, None, None, None]
     assert torch.equal(noisy, (1 - at) * latents + at * glance.noise)
     found.clear()
     unet(
-        torch.cat([noisy, asked.canvas], 1), glance.sigma * 1000, glance.text,
-        class_labels=torch.tensor([1, 1]),
+        torch.cat([noisy, blank(noisy)], 1), glance.sigma * 1000,
+        sight.silence.expand(2, -1, -1), class_labels=torch.tensor([1, 1]),
     )  # fmt: skip
     lowest = torch.cat([found["quarter"][0], found["middle"]], 1)
     for ours, theirs in zip(seen, (found["full"], found["half"], lowest), strict=True):
         assert torch.allclose(ours, F.group_norm(theirs, GROUPS), atol=1e-4)
 
 
-def test_the_critic_has_a_place_for_all_of_it(teacher: Painter, asked: Asked) -> None:
-    sight, latents = Sight(teacher), torch.randn(2, 6, 16, 16)
+def test_it_looks_as_at_a_picture_on_bare_paper() -> None:
+    white = FOLD(np.full((32, 32, 3), 255, np.uint8), 4)
+    assert torch.equal(blank(torch.zeros(2, 6, 4, 4))[1], torch.from_numpy(white))
+
+
+def test_the_critic_has_a_place_for_all_of_it(sight: Sight, asked: Asked, glance: Glance) -> None:
+    latents = torch.randn(2, 6, 16, 16)
     critic = Critic(6, FOLD.channels, 16, SCALES, (8, 8, 8), sight.channels)
-    noisy, *seen = sight(latents, asked)
+    noisy, *seen = sight(latents, glance)
     base = critic(noisy, asked.canvas, asked.words, 1, seen)
     for level in range(3):
         other = [-part if i == level else part for i, part in enumerate(seen)]
         assert not torch.allclose(base, critic(noisy, asked.canvas, asked.words, 1, other))
 
 
-def test_the_maker_learns_through_it(teacher: Painter, asked: Asked) -> None:
-    sight = Sight(teacher)
+def test_the_maker_learns_through_it(sight: Sight, asked: Asked, glance: Glance) -> None:
     critic = Critic(6, FOLD.channels, 16, SCALES, (8, 8, 8), sight.channels)
     critic.first.requires_grad_(False).weight.zero_()  # only what the teacher sees is left
     made = torch.randn(2, 6, 16, 16, requires_grad=True)
-    true = sight(torch.randn(2, 6, 16, 16), asked)
-    maker_loss(critic, true, sight(made, asked), asked).backward()  # type: ignore[no-untyped-call]
+    true = sight(torch.randn(2, 6, 16, 16), glance)
+    maker_loss(critic, true, sight(made, glance), asked).backward()  # type: ignore[no-untyped-call]
     assert made.grad is not None
     assert float(made.grad.abs().min(0).values.max()) > 0
-    assert asked.glance is not None
-    other = replace(asked, glance=replace(asked.glance, text=-asked.glance.text))
-    assert not torch.allclose(sight(made, asked)[3], sight(made, other)[3]), "it reads the words"
+
+
+def test_features_are_to_be_alike_where_the_canvas_is_painted() -> None:
+    true, painted = [torch.randn(2, 8, 16, 16), torch.randn(2, 8, 8, 8)], torch.ones(2, 1, 16, 16)
+    painted[..., :8] = 0
+    left, right = ([part.clone() for part in true] for _ in "ab")
+    for part in left:
+        part[..., : part.shape[3] // 2] += 1
+    for part in right:
+        part[..., part.shape[3] // 2 :] += 1
+    assert float(unlike(left, true, painted)) == 0
+    assert float(unlike(right, true, painted)) == pytest.approx(0.5)
 
 
 def test_most_glances_are_nearly_clear() -> None:

@@ -9,8 +9,8 @@ Knows nothing of noise levels and steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -23,10 +23,6 @@ NEARBY = 0.05
 """Standard deviation of the step by which smoothness is measured; latents' own is 1."""
 SMOOTH = 40.0
 MATCH = 0.5
-
-
-Sight = Callable[[Tensor, "Asked"], list[Tensor]]
-"""What a critic gets to see of latents: themselves first, and features for each of its levels."""
 
 
 class Critic(nn.Module):
@@ -97,63 +93,40 @@ class _Level(nn.Module):
 
 
 @dataclass(frozen=True)
-class Glance:
-    """What a sight through a teacher needs: its words (n, t, w), noise levels (n,) and noise
-    (n, c, h, w)."""
-
-    text: Tensor
-    sigma: Tensor
-    noise: Tensor
-
-
-@dataclass(frozen=True)
 class Asked:
     """What a critic judges by: canvas (n, f, h, w), words (n, w), scale."""
 
     canvas: Tensor
     words: Tensor
     scale: int
-    glance: Glance | None = None
 
     def rolled(self) -> Asked:
-        """Each row asked for what the one before it asks; noise and noise levels stay."""
-        glance = self.glance
-        if glance is not None:
-            glance = replace(glance, text=glance.text.roll(1, 0))
-        return Asked(self.canvas.roll(1, 0), self.words.roll(1, 0), self.scale, glance)
-
-
-def plain_sight(latents: Tensor, asked: Asked) -> list[Tensor]:
-    """The latents and nothing else."""
-    return [latents]
+        """Each row asked for what the one before it asks."""
+        return Asked(self.canvas.roll(1, 0), self.words.roll(1, 0), self.scale)
 
 
 def criticised(
     critic: nn.Module,
     judge: torch.optim.Optimizer,
-    true: Tensor,
-    made: Tensor,
+    true: list[Tensor],
+    made: list[Tensor],
     asked: Asked,
-    sight: Sight = plain_sight,
     smooth: float = 1.0,
 ) -> Tensor:
-    """The loss of who made `made` (n, c, h, w); the critic takes a step of its own before. It also
-    learns that a true picture of something else isn't what was asked for (matching-aware: Reed et
-    al., Generative Adversarial Text to Image Synthesis, 2016)."""
-    with half_precision(made.device):
-        with torch.no_grad():
-            wanted, elsewhere = sight(true, asked), asked.rolled()
-            misplaced = sight(true, elsewhere)
-        shown = sight(made, asked)
-        judged = critic_loss(critic, wanted, [part.detach() for part in shown], asked, smooth)
-        matched = _judge(critic, misplaced, elsewhere) - _judge(critic, wanted, asked)
+    """The loss of who made `made`; the critic takes a step of its own before. Both are what is
+    seen of pictures: latents (n, c, h, w), and features if it has any. It also learns that a true
+    picture of something else isn't what was asked for (matching-aware: Reed et al., Generative
+    Adversarial Text to Image Synthesis, 2016)."""
+    with half_precision(asked.canvas.device):
+        judged = critic_loss(critic, true, [part.detach() for part in made], asked, smooth)
+        matched = _judge(critic, true, asked.rolled()) - _judge(critic, true, asked)
         judged = judged + MATCH * F.softplus(matched).mean()
     judge.zero_grad(set_to_none=True)
     judged.backward()  # type: ignore[no-untyped-call]
     judge.step()
     critic.requires_grad_(False)
-    with half_precision(made.device):
-        loss = maker_loss(critic, wanted, shown, asked)
+    with half_precision(asked.canvas.device):
+        loss = maker_loss(critic, true, made, asked)
     critic.requires_grad_(True)
     return loss
 

@@ -2,8 +2,10 @@
 
 Role: the student starts as the teacher and answers the clean latents at once, from the noise levels
 that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adversarial distillation
-in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp. What the canvas and
-the noise leave no choice about is to be what the painter made of it. On bare paper the student is
+in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp, and a judge of
+places that each shows what was drawn there. What the canvas and the noise leave no choice about is
+to be what the painter made of it, and to look alike to the teacher's eyes (features matched as in
+Wang et al., pix2pixHD, 2018; in latent space: Kang et al., 2024). On bare paper the student is
 to arrive, in large, where the teacher does from the same noise (as in Kang et al., Diffusion2GAN,
 2024), which keeps seeds different; and later steps keep to what the first chose. The text encoder
 stays as it is: the critic reads its words.
@@ -18,13 +20,14 @@ from typing import cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.scenes.critic import Asked, Critic, Glance, criticised
+from models.scenes.critic import Asked, Critic, criticised
 from models.scenes.flow import Batch, Feed, Numbers
 from models.scenes.loop import Loop, Plan, half_precision
-from models.scenes.nets import FOLD, SCALES, Painter, plain_attention
-from models.scenes.sight import Sight, glances
+from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
+from models.scenes.places import Places, drawn, located
+from models.scenes.sight import Glance, Sight, glances
 from models.scenes.ways import Ways
 
 LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
@@ -32,8 +35,10 @@ LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
 FINE_SERVED = (0.5, 0.5, 0.25)
 FINE_EVERY = 6
 SMOOTH_EVERY = 4  # steps: the critic's smoothness costs as much as all else of it
-WIDTH = (96, 128, 160)
-CRITIC_RATE = 10  # times the student's
+WIDTH = (48, 96, 160)
+CRITIC_RATE = 5  # times the student's
+PLACED = 1.0  # weight of what each place shows
+LIKE = 2.0  # and of what the sight finds where the canvas is painted
 FOLLOW, NEAR = 2.0, 0.25
 """Weight of what is known of an answer, and the error up to which it counts squared."""
 PLAN, COARSE = 2.0, 4
@@ -115,13 +120,13 @@ def distil(
     plain_attention(student)
     device = next(student.parameters()).device
     words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
-    sight = Sight(copy.deepcopy(student).requires_grad_(False))
+    eyes = copy.deepcopy(student).requires_grad_(False)
+    nothing = tokenize(lessons.feed.tokenizer, [""]).to(device)
+    sight = Sight(eyes, eyes.text(nothing).last_hidden_state)
     critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)
-    critic.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    judge = torch.optim.AdamW(
-        critic.parameters(), CRITIC_RATE * plan.rate, (0.0, 0.99), weight_decay=0.0
-    )
-    loop = Loop(plan, student, {"critic": critic, "judge": judge})
+    rivals = Rivals(sight, critic, Places(channels, sight.channels), CRITIC_RATE * plan.rate)
+    rivals.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loop = Loop(plan, student, {"rivals": rivals, "judges": rivals.judge})
     weights = lessons.feed.weights.to(device)
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
@@ -130,7 +135,7 @@ def distil(
         fine = step % FINE_EVERY == FINE_EVERY - 1
         lesson = lessons.fine(rng, max(1, batch // 4)) if fine else lessons.plain(rng, batch)
         smooth = SMOOTH_EVERY if step % SMOOTH_EVERY == SMOOTH_EVERY - 1 else 0
-        return taught(student, critic, judge, sight, lesson.to(device), weights, smooth)
+        return taught(student, rivals, lesson.to(device), weights, smooth)
 
     loop.run(loss_of)
     return cast(Painter, loop.average)
@@ -148,18 +153,44 @@ class Answers:
     asked: Asked
 
 
+class Rivals(nn.Module):
+    """Who judges the student: the critic and the judge of places, what they see by, and the
+    optimizer of both, `judge`."""
+
+    def __init__(self, sight: Sight, critic: Critic, places: Places, rate: float) -> None:
+        super().__init__()
+        self.sight, self.critic, self.places = sight, critic, places
+        self.judge = torch.optim.AdamW(self.parameters(), rate, (0.0, 0.99), weight_decay=0.0)
+
+    def loss(self, answers: Answers, smooth: float) -> Tensor:
+        """How far from true they find the answers, after learning from them."""
+        made, asked = answers.made, answers.asked
+        glance = Glance(glances(len(made), made.device), torch.randn_like(made), asked.scale)
+        with half_precision(made.device):
+            with torch.no_grad():
+                true = self.sight(answers.true, glance)
+            seen = self.sight(made, glance)
+        shares = drawn(asked.canvas)
+        loss = criticised(self.critic, self.judge, true, seen, asked, smooth)
+        loss = loss + PLACED * located(self.places, self.judge, true, seen, shares, smooth)
+        return loss + LIKE * unlike(seen[1:], true[1:], 1 - shares[:, -1:])
+
+
+def unlike(made: list[Tensor], true: list[Tensor], painted: Tensor) -> Tensor:
+    """How far features are from the painter's, at every size, where the canvas is painted."""
+    losses = []
+    for ours, theirs in zip(made, true, strict=True):
+        where = F.avg_pool2d(painted, painted.shape[2] // ours.shape[2])
+        losses.append(((ours - theirs).float().abs() * where).mean())
+    return torch.stack(losses).mean()
+
+
 def taught(
-    student: Painter,
-    critic: Critic,
-    judge: torch.optim.Optimizer,
-    sight: Sight,
-    lesson: Lesson,
-    weights: Tensor,
-    smooth: float,
+    student: Painter, rivals: Rivals, lesson: Lesson, weights: Tensor, smooth: float
 ) -> Tensor:
-    """The student's loss; the critic takes its own step on the way. weights (c,)."""
+    """The student's loss; its rivals take their own steps on the way. weights (c,)."""
     answers, astray = answered(student, lesson, weights)
-    loss = criticised(critic, judge, answers.true, answers.made, answers.asked, sight, smooth)
+    loss = rivals.loss(answers, smooth)
     error = F.smooth_l1_loss(answers.made, answers.aim, reduction="none", beta=NEAR)
     follow = (error * weights[:, None, None] * answers.known).mean()
     return loss + FOLLOW * follow + PLAN * astray
@@ -205,14 +236,12 @@ def _asked(student: Painter, rows: Batch) -> Asked:
     device = rows.clean.device
     with half_precision(device), torch.no_grad():
         text = student.text(rows.tokens).last_hidden_state
-    sigma, noise = glances(len(text), device), torch.randn_like(rows.clean)
-    return Asked(rows.canvas, text.mean(1), rows.scale, Glance(text, sigma, noise))
+    return Asked(rows.canvas, text.mean(1), rows.scale)
 
 
 def unpainted(canvas: Tensor) -> Tensor:
     """How bare each place of folded canvases is: (n, 1, h, w), 0–1."""
-    kinds = len(FOLD.colours)
-    return canvas[:, kinds - 1 :: kinds].float().mean(1, keepdim=True)
+    return drawn(canvas)[:, -1:]
 
 
 def planned(made: Tensor, ends: Tensor, bare: Tensor, weights: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ def sharpen(
         with half_precision(device):
             made = decode(result, latents)
         asked = Asked(latents, torch.zeros(len(pictures), WORDS, device=device), 0)
-        loss = criticised(eye, judge, pictures, made.float(), asked)
+        loss = criticised(eye, judge, [pictures], [made.float()], asked)
         return picture_loss(made.float(), pictures) + CRITIC * loss
 
     loop.run(loss_of)

@@ -1,0 +1,94 @@
+"""The judge of places: names what each place of a picture shows, or says that it isn't painted.
+
+Role: beside the critic, which judges pictures by what was asked, it sees the latents alone. On true
+ones it learns the material that was drawn at each place, on made ones to call every place made; the
+student wants each place named as drawn (a discriminator that segments: Sushko et al., You Only Need
+Adversarial Supervision for Semantic Image Synthesis, OASIS, 2021). Where paper is bare any material
+will do. Knows nothing of words and noise levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.scenes.critic import NEARBY, SMOOTH
+from models.scenes.loop import half_precision
+from models.scenes.nets import FOLD
+
+KINDS = len(FOLD.colours)
+"""Materials, and at the last number what is made up."""
+
+
+class Places(nn.Module):
+    """Logits (n, KINDS, h, w) of latents (n, c, h, w) and `features` of them at h, h / 2 and
+    h / 4."""
+
+    def __init__(self, latents: int, features: Sequence[int], width: int = 64) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(latents, width, 3, padding=1)
+        self.looks = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in features)
+        self.one = nn.Conv2d(width, width, 3, padding=1)
+        self.two = nn.Conv2d(width, width, 3, padding=1)
+        self.last = nn.Conv2d(width, KINDS, 1)
+
+    def forward(self, seen: Sequence[Tensor]) -> Tensor:
+        latents, *features = seen
+        x = self.first(latents)
+        for look, feature in zip(self.looks, features, strict=True):
+            found = look(feature)
+            if found.shape[2:] != x.shape[2:]:
+                found = F.interpolate(found, size=x.shape[2:], mode="bilinear")
+            x = x + found
+        x = x + self.two(F.leaky_relu(self.one(F.leaky_relu(x, 0.2)), 0.2))
+        logits: Tensor = self.last(F.leaky_relu(x, 0.2)).float()
+        return logits
+
+
+def drawn(canvas: Tensor) -> Tensor:
+    """Shares (n, KINDS, h, w) of each material in each place of folded canvases; paper last."""
+    count, _, height, width = canvas.shape
+    return canvas.float().view(count, -1, KINDS, height, width).mean(1)
+
+
+def located(
+    places: Places,
+    judge: torch.optim.Optimizer,
+    true: list[Tensor],
+    made: list[Tensor],
+    shares: Tensor,
+    smooth: float = 0.0,
+) -> Tensor:
+    """The loss of who made `made`; the judge of places takes a step of its own before. Both are
+    what is seen of latents, `shares` what was drawn."""
+    with half_precision(shares.device):
+        unmade = [part.detach() for part in made]
+        judged = [places(true), places(unmade)]
+        loss = named(judged[0], shares) - F.log_softmax(judged[1], 1)[:, -1].mean()
+        if smooth:
+            for each, opinion in zip((true, unmade), judged, strict=True):
+                near = [part + NEARBY * torch.randn_like(part) for part in each]
+                loss = loss + smooth * SMOOTH * (places(near) - opinion).square().mean()
+    judge.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    judge.step()
+    places.requires_grad_(False)
+    with half_precision(shares.device):
+        answer = named(places(made), shares)
+    places.requires_grad_(True)
+    return answer
+
+
+def named(logits: Tensor, shares: Tensor) -> Tensor:
+    """Lower when each place is named as drawn, and bare places as anything that is painted. What is
+    rare counts more, by the root of how rare it is."""
+    chance = F.log_softmax(logits, 1)
+    painted = torch.logsumexp(logits[:, :-1], 1) - torch.logsumexp(logits, 1)
+    materials = shares[:, :-1]
+    common = materials.mean((0, 2, 3)).clamp(min=1e-4)
+    rare = common.rsqrt() / (common.sqrt().sum() / common.sum())
+    known = (materials * chance[:, :-1] * rare[:, None, None]).sum(1)
+    return -(known + shares[:, -1] * painted).mean()

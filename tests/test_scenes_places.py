@@ -1,0 +1,104 @@
+"""The judge of places: what it learns, and what it asks of who makes pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.scenes.nets import FOLD
+from models.scenes.palette import PALETTE
+from models.scenes.places import KINDS, Places, drawn, located, named
+
+SKY, MEADOW = (list(PALETTE).index(name) for name in ("sky", "meadow"))
+
+
+def canvas(left: str | None, right: str | None) -> Tensor:
+    picture = np.full((64, 64, 3), 255, np.uint8)
+    for name, part in ((left, picture[:, :32]), (right, picture[:, 32:])):
+        if name:
+            part[:] = PALETTE[name]
+    return torch.from_numpy(FOLD(picture, 8))[None]
+
+
+def painted(shares: Tensor) -> Tensor:
+    """Latents in which sky is bright and meadow dark, and both are grainy."""
+    height = shares[:, SKY] - shares[:, MEADOW]
+    return torch.stack([height, torch.randn_like(height)], 1)
+
+
+def smeared(latents: Tensor) -> Tensor:
+    return torch.stack([latents[:, 0], torch.zeros_like(latents[:, 1])], 1)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Places:
+    torch.manual_seed(0)
+    places = Places(2, (), width=16)
+    judge = torch.optim.AdamW(places.parameters(), 3e-3, (0.0, 0.99))
+    sides = [drawn(canvas("sky", "meadow")), drawn(canvas("meadow", "sky"))]
+    shares = torch.cat(sides * 4)
+    for _ in range(150):
+        true = painted(shares)
+        located(places, judge, [true], [smeared(painted(shares))], shares)
+    return places
+
+
+def test_what_was_drawn_is_known_from_the_fold() -> None:
+    shares = drawn(canvas("sky", None))
+    assert shares.shape == (1, KINDS, 8, 8)
+    assert (shares[0, SKY, :, :4] == 1).all()
+    assert (shares[0, -1, :, 4:] == 1).all()
+    assert torch.allclose(shares.sum(1), torch.ones(1))
+
+
+def test_it_learns_what_each_place_shows_and_what_is_made_up(learnt: Places) -> None:
+    torch.manual_seed(1)
+    shares = drawn(canvas("sky", "meadow"))
+    with torch.no_grad():
+        true, made = (learnt([x]).argmax(1) for x in (painted(shares), smeared(painted(shares))))
+    assert ((true == shares.argmax(1)).float().mean()) > 0.8
+    assert (made == KINDS - 1).float().mean() > 0.8
+
+
+def test_who_draws_the_wrong_thing_pays(learnt: Places) -> None:
+    torch.manual_seed(1)
+    shares, other = drawn(canvas("sky", "meadow")), drawn(canvas("meadow", "sky"))
+    with torch.no_grad():
+        right, wrong = (float(named(learnt([painted(x)]), shares)) for x in (shares, other))
+        smear = float(named(learnt([smeared(painted(shares))]), shares))
+    assert wrong > right + 1
+    assert smear > right + 0.5
+
+
+def test_on_bare_paper_any_material_will_do(learnt: Places) -> None:
+    torch.manual_seed(1)
+    bare, one, two = (drawn(canvas(name, name)) for name in (None, "sky", "meadow"))
+    with torch.no_grad():
+        losses = [float(named(learnt([painted(x)]), bare)) for x in (one, two)]
+        smear = float(named(learnt([smeared(painted(one))]), bare))
+    assert max(losses) < 0.5 < smear
+
+
+def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: Places) -> None:
+    shares = drawn(canvas("sky", "meadow"))
+    judge = torch.optim.SGD(learnt.parameters(), 0.0)
+    made = smeared(painted(shares)).requires_grad_(True)
+    located(learnt, judge, [painted(shares)], [made], shares, 4.0).backward()  # type: ignore[no-untyped-call]
+    assert made.grad is not None
+    assert float(made.grad.abs().sum()) > 0
+    judge.zero_grad()
+    assert all(p.requires_grad for p in learnt.parameters())
+
+
+def test_what_is_rare_counts_more() -> None:
+    shares = torch.zeros(1, KINDS, 10, 10)
+    shares[:, SKY] = 1
+    shares[:, :, 0, 0] = 0
+    shares[:, MEADOW, 0, 0] = 1
+    logits = torch.zeros(1, KINDS, 10, 10, requires_grad=True)
+    named(logits, shares).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    common, rare = -logits.grad[0, SKY, 5, 5], -logits.grad[0, MEADOW, 0, 0]
+    assert float(rare / common) == pytest.approx(99**0.5, rel=0.05)

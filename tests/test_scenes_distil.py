@@ -162,7 +162,7 @@ class Eraser(torch.nn.Module):
 
 
 def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 8)
+    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 12)
     assert lesson.begin is not None
     student = Eraser(teacher.text)
     answers, _ = answered(student, lesson, torch.ones(6))  # type: ignore[arg-type]
@@ -173,11 +173,11 @@ def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Pa
     afresh = (1 - at[2:]) * lesson.later.start[2:] + at[2:] * lesson.noise[1][2:]
     assert torch.allclose(second, torch.cat([onward, afresh]), atol=1e-5)
     assert torch.equal(answers.true, torch.cat([lesson.begin.clean, lesson.later.clean]))
-    assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[4:6])
+    assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[8:10])
 
 
 def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 8)
+    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 12)
     assert lesson.begin is not None
     bare, kinds = torch.zeros_like(lesson.begin.canvas), len(FOLD.colours)
     bare[:, kinds - 1 :: kinds, :, :4] = 1  # the left half is paper
@@ -185,12 +185,12 @@ def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> N
     begin, later = (replace(rows, canvas=bare) for rows in (lesson.begin, lesson.later))
     asked = replace(lesson, begin=begin, later=later)
     answers, _ = answered(Eraser(teacher.text), asked, torch.ones(6))  # type: ignore[arg-type]
-    assert (answers.known[:4, :, :, :4] == 0).all()
-    assert (answers.known[:4, :, :, 4:] == 1).all()
-    assert (answers.known[4:] == 1).all()
-    assert torch.equal(answers.aim[4:6, :, :, 4:], later.clean[:2, :, :, 4:])
-    assert torch.allclose(answers.aim[4:6, :, :, :4], torch.ones(1), atol=1e-5), "what it chose"
-    assert torch.equal(answers.aim[6:], later.clean[2:])
+    assert (answers.known[:8, :, :, :4] == 0).all()
+    assert (answers.known[:8, :, :, 4:] == 1).all()
+    assert (answers.known[8:] == 1).all()
+    assert torch.equal(answers.aim[8:10, :, :, 4:], later.clean[:2, :, :, 4:])
+    assert torch.allclose(answers.aim[8:10, :, :, :4], torch.ones(1), atol=1e-5), "what it chose"
+    assert torch.equal(answers.aim[10:], later.clean[2:])
 
 
 def test_the_teacher_is_followed_in_large_where_the_canvas_is_bare() -> None:
@@ -216,11 +216,11 @@ def test_ways_go_on_where_they_were_interrupted(
 
 def test_a_way_asks_the_same_whenever_it_is_asked(feed: Feed) -> None:
     first, again = (Lessons(feed, some_ways()).plain(np.random.default_rng(i), 40) for i in (0, 1))
-    noises = {row.numpy().tobytes() for lesson in (first, again) for row in lesson.noise[0][:10]}
+    noises = {row.numpy().tobytes() for lesson in (first, again) for row in lesson.noise[0][:6]}
     assert len(noises) <= 3
-    assert len({row.numpy().tobytes() for row in first.noise[0][10:]}) == 10
+    assert len({row.numpy().tobytes() for row in first.noise[0][6:]}) == 22
     assert (first.ends == 9).all()
-    assert len(first.ends) == 10
+    assert len(first.ends) == 6
 
 
 def some_ways() -> Ways:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.nets import FOLD
 from models.scenes.palette import PALETTE
-from models.scenes.places import KINDS, Places, drawn, located, named
+from models.scenes.places import KINDS, Places, drawn, located, named, unlike
 
 SKY, MEADOW = (list(PALETTE).index(name) for name in ("sky", "meadow"))
 
@@ -32,16 +33,20 @@ def smeared(latents: Tensor) -> Tensor:
     return torch.stack([latents[:, 0], torch.zeros_like(latents[:, 1])], 1)
 
 
+def seen(latents: Tensor) -> list[Tensor]:
+    return [latents, latents, F.avg_pool2d(latents, 2)]
+
+
 @pytest.fixture(scope="module")
 def learnt() -> Places:
     torch.manual_seed(0)
-    places = Places(2, (), width=16)
+    places = Places(2, (2, 2), width=16)
     judge = torch.optim.AdamW(places.parameters(), 3e-3, (0.0, 0.99))
     sides = [drawn(canvas("sky", "meadow")), drawn(canvas("meadow", "sky"))]
     shares = torch.cat(sides * 4)
     for _ in range(150):
         true = painted(shares)
-        located(places, judge, [true], [smeared(painted(shares))], shares)
+        located(places, judge, seen(true), seen(smeared(painted(shares))), shares)
     return places
 
 
@@ -57,7 +62,9 @@ def test_it_learns_what_each_place_shows_and_what_is_made_up(learnt: Places) -> 
     torch.manual_seed(1)
     shares = drawn(canvas("sky", "meadow"))
     with torch.no_grad():
-        true, made = (learnt([x]).argmax(1) for x in (painted(shares), smeared(painted(shares))))
+        true, made = (
+            learnt(seen(x))[0].argmax(1) for x in (painted(shares), smeared(painted(shares)))
+        )
     assert ((true == shares.argmax(1)).float().mean()) > 0.8
     assert (made == KINDS - 1).float().mean() > 0.8
 
@@ -66,18 +73,20 @@ def test_who_draws_the_wrong_thing_pays(learnt: Places) -> None:
     torch.manual_seed(1)
     shares, other = drawn(canvas("sky", "meadow")), drawn(canvas("meadow", "sky"))
     with torch.no_grad():
-        right, wrong = (float(named(learnt([painted(x)]), shares)) for x in (shares, other))
-        smear = float(named(learnt([smeared(painted(shares))]), shares))
+        right, wrong = (float(named(learnt(seen(painted(x)))[0], shares)) for x in (shares, other))
+        smear = float(named(learnt(seen(smeared(painted(shares))))[0], shares))
     assert wrong > right + 1
     assert smear > right + 0.5
 
 
 def test_on_bare_paper_any_material_will_do(learnt: Places) -> None:
     torch.manual_seed(1)
-    bare, one, two = (drawn(canvas(name, name)) for name in (None, "sky", "meadow"))
+    bare, one, two = (
+        drawn(canvas(*sides)) for sides in ((None, None), ("sky", "meadow"), ("meadow", "sky"))
+    )
     with torch.no_grad():
-        losses = [float(named(learnt([painted(x)]), bare)) for x in (one, two)]
-        smear = float(named(learnt([smeared(painted(one))]), bare))
+        losses = [float(named(learnt(seen(painted(x)))[0], bare)) for x in (one, two)]
+        smear = float(named(learnt(seen(smeared(painted(one))))[0], bare))
     assert max(losses) < 0.5 < smear
 
 
@@ -85,7 +94,7 @@ def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: Places) -> None:
     shares = drawn(canvas("sky", "meadow"))
     judge = torch.optim.SGD(learnt.parameters(), 0.0)
     made = smeared(painted(shares)).requires_grad_(True)
-    located(learnt, judge, [painted(shares)], [made], shares, 4.0).backward()  # type: ignore[no-untyped-call]
+    located(learnt, judge, seen(painted(shares)), seen(made), shares, 4.0).backward()  # type: ignore[no-untyped-call]
     assert made.grad is not None
     assert float(made.grad.abs().sum()) > 0
     judge.zero_grad()
@@ -102,3 +111,16 @@ def test_what_is_rare_counts_more() -> None:
     assert logits.grad is not None
     common, rare = -logits.grad[0, SKY, 5, 5], -logits.grad[0, MEADOW, 0, 0]
     assert float(rare / common) == pytest.approx(99**0.5, rel=0.05)
+
+
+def test_features_are_to_be_alike_where_the_canvas_is_painted() -> None:
+    true, painted = [torch.randn(2, 8, 16, 16), torch.randn(2, 8, 8, 8)], torch.ones(2, 1, 16, 16)
+    painted[..., :8] = 0
+    left, right = ([part.clone() for part in true] for _ in "ab")
+    for part in left:
+        part[..., : part.shape[3] // 2] = part[..., : part.shape[3] // 2].flip(2)
+    for part in right:
+        part[..., part.shape[3] // 2 :] = part[..., part.shape[3] // 2 :].flip(2)
+    assert float(unlike(true, true, painted)) == 0
+    assert float(unlike(left, true, painted)) < 1e-6
+    assert float(unlike(right, true, painted)) > 0.3

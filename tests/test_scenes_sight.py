@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.critic import Asked, Critic, maker_loss
-from models.scenes.distil import unlike
 from models.scenes.nets import FOLD, SCALES, VOCABULARY, Painter, Shape, make_painter
 from models.scenes.sight import GROUPS, MOST_NOISE, Glance, Sight, blank, glances
 
@@ -91,18 +90,6 @@ def test_the_maker_learns_through_it(sight: Sight, asked: Asked, glance: Glance)
     maker_loss(critic, true, sight(made, glance), asked).backward()  # type: ignore[no-untyped-call]
     assert made.grad is not None
     assert float(made.grad.abs().min(0).values.max()) > 0
-
-
-def test_features_are_to_be_alike_where_the_canvas_is_painted() -> None:
-    true, painted = [torch.randn(2, 8, 16, 16), torch.randn(2, 8, 8, 8)], torch.ones(2, 1, 16, 16)
-    painted[..., :8] = 0
-    left, right = ([part.clone() for part in true] for _ in "ab")
-    for part in left:
-        part[..., : part.shape[3] // 2] += 1
-    for part in right:
-        part[..., part.shape[3] // 2 :] += 1
-    assert float(unlike(left, true, painted)) == 0
-    assert float(unlike(right, true, painted)) == pytest.approx(0.5)
 
 
 def test_most_glances_are_nearly_clear() -> None:

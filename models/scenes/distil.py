@@ -26,7 +26,7 @@ from models.scenes.critic import Asked, Critic, criticised
 from models.scenes.flow import Batch, Feed, Numbers
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
-from models.scenes.places import Places, drawn, located
+from models.scenes.places import Places, drawn, located, unlike
 from models.scenes.sight import Glance, Sight, glances
 from models.scenes.ways import Ways
 
@@ -36,10 +36,10 @@ FINE_SERVED = (0.5, 0.5, 0.25)
 FINE_EVERY = 6
 SMOOTH_EVERY = 4  # steps: the critic's smoothness costs as much as all else of it
 WIDTH = (48, 96, 160)
-CRITIC_RATE = 5  # times the student's
+CRITIC_RATE = 5  # times the student's: judges that learn slowly ask for nothing but grain
 PLACED = 1.0  # weight of what each place shows
-LIKE = 2.0  # and of what the sight finds where the canvas is painted
-FOLLOW, NEAR = 2.0, 0.25
+LIKE = 10.0  # and of what the sight finds where the canvas is painted
+FOLLOW, NEAR = 6.0, 0.25
 """Weight of what is known of an answer, and the error up to which it counts squared."""
 PLAN, COARSE = 2.0, 4
 """Weight of where the teacher arrives, and of how many cells each way 'in large' is the mean."""
@@ -69,13 +69,13 @@ class Lessons:
         self.feed, self.ways = feed, ways
 
     def plain(self, rng: np.random.Generator, count: int) -> Lesson:
-        """A quarter of the rows begin on the teacher's ways, a quarter anywhere; a quarter go on
-        from the first, a quarter from paintings. Of few rows one of each kind."""
-        few = max(1, count // 4)
+        """Three in four rows begin: a sixth of all rows on the teacher's ways, the others anywhere.
+        A few go on from the first, as many from paintings; at least one row is of each kind."""
+        few = max(1, count // 6)
         known = rng.integers(0, len(self.ways), few)
         way, noise = self._begun(known)
-        free, other = self.feed.plain(rng, few), self.feed.plain(rng, few)
-        begin = _joined(way, free, torch.ones(2 * few))
+        free, other = self.feed.plain(rng, max(1, count - 3 * few)), self.feed.plain(rng, few)
+        begin = _joined(way, free, torch.ones(few + len(free.clean)))
         later = _joined(way, other, torch.from_numpy(rng.choice(LATER, 2 * few)).float())
         noises = torch.cat([noise, _noise(rng, free.clean)]), _noise(rng, later.clean)
         return Lesson(begin, later, noises, self.ways.ends[torch.from_numpy(known)].float())
@@ -160,7 +160,7 @@ class Rivals(nn.Module):
     def __init__(self, sight: Sight, critic: Critic, places: Places, rate: float) -> None:
         super().__init__()
         self.sight, self.critic, self.places = sight, critic, places
-        self.judge = torch.optim.AdamW(self.parameters(), rate, (0.0, 0.99), weight_decay=0.0)
+        self.judge = torch.optim.AdamW(self.parameters(), rate, (0.5, 0.99), weight_decay=0.0)
 
     def loss(self, answers: Answers, smooth: float) -> Tensor:
         """How far from true they find the answers, after learning from them."""
@@ -174,15 +174,6 @@ class Rivals(nn.Module):
         loss = criticised(self.critic, self.judge, true, seen, asked, smooth)
         loss = loss + PLACED * located(self.places, self.judge, true, seen, shares, smooth)
         return loss + LIKE * unlike(seen[1:], true[1:], 1 - shares[:, -1:])
-
-
-def unlike(made: list[Tensor], true: list[Tensor], painted: Tensor) -> Tensor:
-    """How far features are from the painter's, at every size, where the canvas is painted."""
-    losses = []
-    for ours, theirs in zip(made, true, strict=True):
-        where = F.avg_pool2d(painted, painted.shape[2] // ours.shape[2])
-        losses.append(((ours - theirs).float().abs() * where).mean())
-    return torch.stack(losses).mean()
 
 
 def taught(

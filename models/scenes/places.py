@@ -19,33 +19,47 @@ from models.scenes.critic import NEARBY, SMOOTH
 from models.scenes.loop import half_precision
 from models.scenes.nets import FOLD
 
+WIDTH, GROUPS = 64, 8
+LIKE = 5.0  # weight of noticing the same, beside that of naming it as drawn
 KINDS = len(FOLD.colours)
 """Materials, and at the last number what is made up."""
 
 
 class Places(nn.Module):
     """Logits (n, KINDS, h, w) of latents (n, c, h, w) and `features` of them at h, h / 2 and
-    h / 4."""
+    h / 4: down to a quarter of the size and up again."""
 
-    def __init__(self, latents: int, features: Sequence[int], width: int = 64) -> None:
+    def __init__(self, latents: int, features: Sequence[int], width: int = WIDTH) -> None:
         super().__init__()
         self.first = nn.Conv2d(latents, width, 3, padding=1)
         self.looks = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in features)
-        self.one = nn.Conv2d(width, width, 3, padding=1)
-        self.two = nn.Conv2d(width, width, 3, padding=1)
+        self.down = nn.ModuleList(_block(width) for _ in features)
+        self.up = nn.ModuleList(_block(width) for _ in features)
         self.last = nn.Conv2d(width, KINDS, 1)
 
-    def forward(self, seen: Sequence[Tensor]) -> Tensor:
+    def forward(self, seen: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Also what it noticed on the way, at each size."""
         latents, *features = seen
-        x = self.first(latents)
-        for look, feature in zip(self.looks, features, strict=True):
-            found = look(feature)
-            if found.shape[2:] != x.shape[2:]:
-                found = F.interpolate(found, size=x.shape[2:], mode="bilinear")
-            x = x + found
-        x = x + self.two(F.leaky_relu(self.one(F.leaky_relu(x, 0.2)), 0.2))
-        logits: Tensor = self.last(F.leaky_relu(x, 0.2)).float()
-        return logits
+        x, passed = self.first(latents), list[Tensor]()
+        for look, block, feature in zip(self.looks, self.down, features, strict=True):
+            if passed:
+                x = F.avg_pool2d(x, 2)
+            x = x + look(feature)
+            x = x + block(x)
+            passed.append(x)
+        for block, beside in zip(self.up, reversed(passed), strict=True):
+            x = beside if x.shape == beside.shape else beside + F.interpolate(x, scale_factor=2.0)
+            x = x + block(x)
+        logits: Tensor = self.last(F.silu(x)).float()
+        return logits, passed
+
+
+def _block(width: int) -> nn.Sequential:
+    layers = (
+        nn.Sequential(nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
+        for _ in range(2)
+    )
+    return nn.Sequential(*layers)
 
 
 def drawn(canvas: Tensor) -> Tensor:
@@ -66,20 +80,34 @@ def located(
     what is seen of latents, `shares` what was drawn."""
     with half_precision(shares.device):
         unmade = [part.detach() for part in made]
-        judged = [places(true), places(unmade)]
+        judged = [places(true)[0], places(unmade)[0]]
         loss = named(judged[0], shares) - F.log_softmax(judged[1], 1)[:, -1].mean()
         if smooth:
             for each, opinion in zip((true, unmade), judged, strict=True):
                 near = [part + NEARBY * torch.randn_like(part) for part in each]
-                loss = loss + smooth * SMOOTH * (places(near) - opinion).square().mean()
+                loss = loss + smooth * SMOOTH * (places(near)[0] - opinion).square().mean()
     judge.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     judge.step()
     places.requires_grad_(False)
     with half_precision(shares.device):
-        answer = named(places(made), shares)
+        with torch.no_grad():
+            _, wanted = places(true)
+        logits, noticed = places(made)
+        answer = named(logits, shares) + LIKE * unlike(noticed, wanted, 1 - shares[:, -1:])
     places.requires_grad_(True)
     return answer
+
+
+def unlike(made: Sequence[Tensor], true: Sequence[Tensor], painted: Tensor) -> Tensor:
+    """How far features are from the painter's, at every size, where the canvas is painted (n, 1, h,
+    w), 0–1."""
+    losses = []
+    for ours, theirs in zip(made, true, strict=True):
+        where = F.avg_pool2d(painted, painted.shape[2] // ours.shape[2])
+        apart = F.group_norm(ours, GROUPS).float() - F.group_norm(theirs, GROUPS).float()
+        losses.append((apart.abs() * where).mean())
+    return torch.stack(losses).mean()
 
 
 def named(logits: Tensor, shares: Tensor) -> Tensor:

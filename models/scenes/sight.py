@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.scenes.nets import FOLD, Painter
 
-MOST_NOISE = 0.6
+MOST_NOISE = 0.06
 GROUPS = 8
 
 

@@ -145,7 +145,7 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     _, teacher, _ = open_weights(options.out / "teacher")
     teacher = teacher.to(device_for_training())
     ways = travel(teacher, feed, options.ways, options.out / "ways.pt")
-    plan = replace(_plan(options, "student", 1e-4, 160.0), momentum=0.0, average=0.998)
+    plan = replace(_plan(options, "student", 2e-4, 160.0), momentum=0.5, average=0.999)
     student = distil(teacher, Lessons(feed, ways), plan, _batch(options))
     _save(options, options.weights, vae, student, feed.tokenizer)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.scenes.autoencoder import start_linear
+from models.scenes.codes import Codes
 from models.scenes.critic import Asked, Critic, critic_loss, criticised, maker_loss
 from models.scenes.dataset import Dataset
 from models.scenes.distil import Lessons, answered, distil, planned, unpainted
@@ -22,7 +23,6 @@ from models.scenes.painter import paint_scene
 from models.scenes.palette import PALETTE
 from models.scenes.sharpen import sharpen
 from models.scenes.train import main
-from models.scenes.ways import Ways, travel
 
 TINY = Shape(
     autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
@@ -162,7 +162,7 @@ class Eraser(torch.nn.Module):
 
 
 def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 12)
+    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 12)
     assert lesson.begin is not None
     student = Eraser(teacher.text)
     answers, _ = answered(student, lesson, torch.ones(6))  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Pa
 
 
 def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_ways()).plain(np.random.default_rng(0), 12)
+    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 12)
     assert lesson.begin is not None
     bare, kinds = torch.zeros_like(lesson.begin.canvas), len(FOLD.colours)
     bare[:, kinds - 1 :: kinds, :, :4] = 1  # the left half is paper
@@ -193,39 +193,32 @@ def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> N
     assert torch.equal(answers.aim[10:], later.clean[2:])
 
 
-def test_the_teacher_is_followed_in_large_where_the_canvas_is_bare() -> None:
-    ends, empty, weights = torch.randn(2, 6, 16, 16), torch.ones(2, 1, 16, 16), torch.ones(6)
-    assert float(planned(ends, ends, empty, weights)) == 0
-    assert float(planned(ends + 1, ends, empty, weights)) > 0.5
-    assert float(planned(ends + 1, ends, 0 * empty, weights)) == 0
-    grain = ends + 3 * torch.tensor([1.0, -1.0]).repeat(8)
-    assert float(planned(grain, ends, empty, weights)) < 1e-6, "grain is the critic's business"
+def test_a_layout_is_followed_in_large_where_the_canvas_is_bare() -> None:
+    true, empty, weights = torch.randn(2, 6, 16, 16), torch.ones(2, 1, 16, 16), torch.ones(6)
+    assert float(planned(true, true, empty, weights)) == 0
+    assert float(planned(true + 1, true, empty, weights)) > 0.5
+    assert float(planned(true + 1, true, 0 * empty, weights)) == 0
+    grain = true + 3 * torch.tensor([1.0, -1.0]).repeat(8)
+    assert float(planned(grain, true, empty, weights)) < 1e-6, "grain is the critic's business"
 
 
-def test_ways_go_on_where_they_were_interrupted(
-    teacher: Painter, feed: Feed, tmp_path: Path
-) -> None:
-    whole = travel(teacher, feed, 6, tmp_path / "whole.pt")
-    assert whole.ends.shape == (6, 6, 8, 8)
-    travel(teacher, feed, 4, tmp_path / "parts.pt")
-    parts = travel(teacher, feed, 6, tmp_path / "parts.pt")
-    assert np.array_equal(parts.seeds, whole.seeds)
-    assert torch.allclose(parts.ends.float(), whole.ends.float(), atol=0.02)
-    assert len(travel(teacher, feed, 3, tmp_path / "parts.pt")) == 3
+def test_the_first_rows_begin_from_noise_that_stands_for_their_layout(feed: Feed) -> None:
+    codes = some_codes()
+    lesson = Lessons(feed, codes).plain(np.random.default_rng(0), 40)
+    assert lesson.begin is not None
+    assert lesson.coded == 6
+    held = lesson.noise[0].flatten(1) @ codes.directions.flatten(1).T
+    for row, clean in zip(held[:6], lesson.begin.clean, strict=False):
+        scene, turned = divmod(int((row[0] * 10).round()), 2)
+        assert torch.equal(clean, feed.latents.paintings[scene, turned].float())
+    assert not torch.allclose(held[6:, 0] * 10, (held[6:, 0] * 10).round(), atol=1e-3)
 
 
-def test_a_way_asks_the_same_whenever_it_is_asked(feed: Feed) -> None:
-    first, again = (Lessons(feed, some_ways()).plain(np.random.default_rng(i), 40) for i in (0, 1))
-    noises = {row.numpy().tobytes() for lesson in (first, again) for row in lesson.noise[0][:6]}
-    assert len(noises) <= 3
-    assert len({row.numpy().tobytes() for row in first.noise[0][6:]}) == 22
-    assert (first.ends == 9).all()
-    assert len(first.ends) == 6
-
-
-def some_ways() -> Ways:
-    rows, turned = np.array([0, 1, 2]), np.array([False, True, False])
-    return Ways(rows, turned, np.array([5, 6, 7]), torch.full((3, 6, 8, 8), 9.0).half())
+def some_codes() -> Codes:
+    """One direction, along which each of four paintings has its number / 10."""
+    direction = torch.zeros(1, 6, 8, 8)
+    direction[0, 0, 0, 0] = 1
+    return Codes(direction, torch.arange(8.0).view(4, 2, 1) / 10)
 
 
 def test_bare_paper_is_known_from_the_fold() -> None:
@@ -238,7 +231,7 @@ def test_bare_paper_is_known_from_the_fold() -> None:
 def test_an_interrupted_distillation_ends_where_an_uninterrupted_one_does(
     teacher: Painter, feed: Feed, tmp_path: Path
 ) -> None:
-    lessons = Lessons(feed, some_ways())
+    lessons = Lessons(feed, some_codes())
 
     def run(name: str, **changes: object) -> Painter:
         (tmp_path / name).mkdir(exist_ok=True)
@@ -272,12 +265,12 @@ def test_one_command_trains_everything(
     options = (
         f"--out {tmp_path} --weights {tmp_path}/weights --scenes 3 --fine 2 --steps 2 --batch 2"
     )
-    main(["all", *options.split(), "--ways", "4"])
+    main(["all", *options.split()])
     kept = {path.name for path in (tmp_path / "weights").iterdir()}
     assert kept >= {"unet", "vae", "text_encoder", "tokenizer", "canvas.json", "model_index.json"}
     assert (tmp_path / "teacher" / "unet").exists()
     stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
-    again = ["distil", *options.split(), "--ways", "4"]
+    again = ["distil", *options.split()]
     main(again)  # all done: nothing is painted or trained anew
     assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
     assert "100.0 %" in capsys.readouterr().out

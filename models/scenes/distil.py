@@ -5,10 +5,9 @@ that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adver
 in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp, and a judge of
 places that each shows what was drawn there. What the canvas and the noise leave no choice about is
 to be what the painter made of it, and to look alike to the teacher's eyes (features matched as in
-Wang et al., pix2pixHD, 2018; in latent space: Kang et al., 2024). On bare paper the student is
-to arrive, in large, where the teacher does from the same noise (as in Kang et al., Diffusion2GAN,
-2024), which keeps seeds different; and later steps keep to what the first chose. The text encoder
-stays as it is: the critic reads its words.
+Wang et al., pix2pixHD, 2018; in latent space: Kang et al., Diffusion2GAN, 2024). On bare paper
+noise stands for a layout (`codes.py`), which keeps seeds different; and later steps keep to what
+the first chose. The text encoder stays as it is: the critic reads its words.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.scenes.codes import COARSE, Codes
 from models.scenes.critic import Asked, Critic, criticised
-from models.scenes.flow import Batch, Feed, Numbers
+from models.scenes.flow import Batch, Feed
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
 from models.scenes.places import Places, drawn, located, unlike
 from models.scenes.sight import Glance, Sight, glances
-from models.scenes.ways import Ways
 
 LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
 """Noise levels at which runs of 2, 3 and 4 steps go on; each begins at 1."""
@@ -41,59 +40,61 @@ PLACED = 1.0  # weight of what each place shows
 LIKE = 10.0  # and of what the sight finds where the canvas is painted
 FOLLOW, NEAR = 6.0, 0.25
 """Weight of what is known of an answer, and the error up to which it counts squared."""
-PLAN, COARSE = 2.0, 4
-"""Weight of where the teacher arrives, and of how many cells each way 'in large' is the mean."""
+PLAN = 2.0
+"""Weight of the layout, in large, that noise stands for."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Rows that begin, at σ = 1, the first of them where the teacher's `ends` (k, c, h, w) are
-    known; rows that go on, the first as many from the answers to the first that begin. `noise` is
-    theirs, (n, c, h, w) each. For a larger picture nothing begins."""
+    """Rows that begin, at σ = 1, the first `coded` of them with noise that stands for their layout;
+    rows that go on, the first as many from the answers to those. `noise` is theirs, (n, c, h, w)
+    each. For a larger picture nothing begins."""
 
     begin: Batch | None
     later: Batch
     noise: tuple[Tensor, Tensor]
-    ends: Tensor
+    coded: int
 
     def to(self, device: torch.device) -> Lesson:
         begin = self.begin and self.begin.to(device)
         noise = (self.noise[0].to(device), self.noise[1].to(device))
-        return Lesson(begin, self.later.to(device), noise, self.ends.to(device))
+        return Lesson(begin, self.later.to(device), noise, self.coded)
 
 
 class Lessons:
     """Draws what the student learns from."""
 
-    def __init__(self, feed: Feed, ways: Ways) -> None:
-        self.feed, self.ways = feed, ways
+    def __init__(self, feed: Feed, codes: Codes) -> None:
+        self.feed, self.codes = feed, codes
 
     def plain(self, rng: np.random.Generator, count: int) -> Lesson:
-        """Three in four rows begin: a sixth of all rows on the teacher's ways, the others anywhere.
-        A few go on from the first, as many from paintings; at least one row is of each kind."""
+        """Three in four rows begin: a sixth of all rows with noise that stands for their
+        layout, the others with any. A few go on from the first, as many from paintings; at least
+        one row is of each kind."""
         few = max(1, count // 6)
-        known = rng.integers(0, len(self.ways), few)
-        way, noise = self._begun(known)
+        coded, noise = self._coded(rng, few)
         free, other = self.feed.plain(rng, max(1, count - 3 * few)), self.feed.plain(rng, few)
-        begin = _joined(way, free, torch.ones(few + len(free.clean)))
-        later = _joined(way, other, torch.from_numpy(rng.choice(LATER, 2 * few)).float())
+        begin = _joined(coded, free, torch.ones(few + len(free.clean)))
+        later = _joined(coded, other, torch.from_numpy(rng.choice(LATER, 2 * few)).float())
         noises = torch.cat([noise, _noise(rng, free.clean)]), _noise(rng, later.clean)
-        return Lesson(begin, later, noises, self.ways.ends[torch.from_numpy(known)].float())
+        return Lesson(begin, later, noises, few)
 
-    def _begun(self, known: Numbers) -> tuple[Batch, Tensor]:
-        """What is asked at the beginning of some ways, and their noise."""
-        ways = self.ways
-        rows, turned, seeds = ways.rows[known], ways.turned[known], ways.seeds[known]
-        canvas, tokens, noise = self.feed.asked(rows, turned, seeds)
+    def _coded(self, rng: np.random.Generator, count: int) -> tuple[Batch, Tensor]:
+        """Rows on their sparsest canvas, and noise that stands for their layout."""
+        size = len(self.feed.latents)
+        rows, turned = rng.integers(0, size, count), rng.random(count) < 0.5
+        canvas, tokens = self.feed.sparsest(rng, rows, turned)
         true = self.feed.true(rows, turned)
-        return Batch(true, true, canvas, tokens, torch.ones(len(known)), 1), noise
+        codes = self.codes.codes[torch.from_numpy(rows), torch.from_numpy(turned).long()]
+        noise = self.codes.written(_noise(rng, true), codes)
+        return Batch(true, true, canvas, tokens, torch.ones(count), 1), noise
 
     def fine(self, rng: np.random.Generator, count: int) -> Lesson:
         batch = self.feed.fine(rng, count)
         sigma = torch.from_numpy(rng.choice(FINE_SERVED, count)).float()
         later = Batch(batch.clean, batch.start, batch.canvas, batch.tokens, sigma, batch.scale)
         noise = _noise(rng, batch.clean)
-        return Lesson(None, later, (noise[:0], noise), noise[:0])
+        return Lesson(None, later, (noise[:0], noise), 0)
 
 
 def _noise(rng: np.random.Generator, like: Tensor) -> Tensor:
@@ -188,13 +189,13 @@ def taught(
 
 
 def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers, Tensor]:
-    """Every row's answer, and how far the first are from the teacher's (0 where nothing begins)."""
+    """Every row's answer, and how far the first are from their layouts (0 where nothing begins)."""
     later, noise = lesson.later, lesson.noise
     start, aim, known = later.start, later.clean, torch.ones_like(later.clean[:, :1])
     if lesson.begin is None:
         made = _clean(student, later, start, noise[1])
         return Answers(made, aim, known, later.clean, _asked(student, later)), made.sum() * 0
-    begin, onward = lesson.begin, len(lesson.ends)
+    begin, onward = lesson.begin, lesson.coded
     first = _clean(student, begin, begin.start, noise[0])
     bare = unpainted(begin.canvas)
     chosen = first[:onward].detach()
@@ -210,7 +211,7 @@ def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers
         both.clean,
         _asked(student, both),
     )
-    return answers, planned(first[:onward], lesson.ends, bare[:onward], weights)
+    return answers, planned(first[:onward], begin.clean[:onward], bare[:onward], weights)
 
 
 def _clean(student: Painter, rows: Batch, start: Tensor, noise: Tensor) -> Tensor:
@@ -235,9 +236,9 @@ def unpainted(canvas: Tensor) -> Tensor:
     return drawn(canvas)[:, -1:]
 
 
-def planned(made: Tensor, ends: Tensor, bare: Tensor, weights: Tensor) -> Tensor:
-    """How far answers (n, c, h, w) are from the teacher's, in large, where paper is bare (n, 1, h,
+def planned(made: Tensor, true: Tensor, bare: Tensor, weights: Tensor) -> Tensor:
+    """How far answers (n, c, h, w) are from paintings, in large, where paper is bare (n, 1, h,
     w)."""
-    ours, theirs, free = (F.avg_pool2d(x, COARSE) for x in (made, ends, bare))
+    ours, theirs, free = (F.avg_pool2d(x, COARSE) for x in (made, true, bare))
     error = F.smooth_l1_loss(ours, theirs, reduction="none", beta=NEAR)
     return (error * weights[:, None, None] * free).mean()

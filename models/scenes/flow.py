@@ -91,21 +91,15 @@ class Feed:
         sigma = np.where(rng.random(count) < 0.6, FINE_SIGMA, rng.uniform(0.05, 0.6, count))
         return self._batch(rng, rows, turned, (clean, start), sigma, 2)
 
-    def asked(
-        self, rows: Numbers, turned: Numbers, seeds: Numbers
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The sparsest folded canvases of some scenes, tokens and noise (n, c, h, w); all that is
-        drawn by chance follows from each one's own seed."""
-        shape = self.latents.paintings.shape[2:]
-        parts = []
-        for row, turn, seed in zip(rows.tolist(), turned.tolist(), seeds.tolist(), strict=True):
-            rng = np.random.default_rng(seed)
-            canvas = self._canvas(rng, row, turn, shape[-1], int(self.odds[row].argmin()))
-            words = prompt(rng, self.data.captions[row])
-            parts.append((canvas, words, rng.standard_normal(shape, np.float32)))
-        canvases, texts, noise = zip(*parts, strict=True)
-        tokens = tokenize(self.tokenizer, list(texts))
-        return torch.from_numpy(np.stack(canvases)), tokens, torch.from_numpy(np.stack(noise))
+    def sparsest(
+        self, rng: np.random.Generator, rows: Numbers, turned: Numbers
+    ) -> tuple[Tensor, Tensor]:
+        """The sparsest folded canvases of some scenes, and tokens."""
+        edge = self.latents.paintings.shape[4]
+        both = zip(rows.tolist(), turned.tolist(), strict=True)
+        drawn = [self._canvas(rng, i, t, edge, int(self.odds[i].argmin())) for i, t in both]
+        texts = [prompt(rng, self.data.captions[i]) for i in rows]
+        return torch.from_numpy(np.stack(drawn)), tokenize(self.tokenizer, texts)
 
     def true(self, rows: Numbers, turned: Numbers) -> Tensor:
         """The paintings' latents (n, c, h, w)."""

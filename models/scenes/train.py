@@ -26,6 +26,7 @@ from transformers import CLIPTokenizer
 
 from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
+from models.scenes.codes import find_codes
 from models.scenes.dataset import Dataset, prepare
 from models.scenes.distil import Lessons, distil
 from models.scenes.flow import Feed, train_painter
@@ -44,10 +45,8 @@ from models.scenes.nets import (
 from models.scenes.palette import STRANGERS, VOCABULARY
 from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
-from models.scenes.ways import travel
 
 STAGES = ("autoencoder", "sharpen", "unet", "distil")
-WAYS = 4000
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +61,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--steps", type=int, help="length of a stage by count, instead")
     top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
     top.add_argument("--seed", type=int, default=0)
-    top.add_argument("--ways", type=int, default=WAYS, help="of the teacher, for distil to follow")
     top.add_argument("--processes", type=int, default=1, help="train in so many, on a busy CPU")
     return top
 
@@ -144,9 +142,9 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     feed, vae = _feed(options, data, fine)
     _, teacher, _ = open_weights(options.out / "teacher")
     teacher = teacher.to(device_for_training())
-    ways = travel(teacher, feed, options.ways, options.out / "ways.pt")
+    codes = find_codes(feed.latents.paintings, feed.data.words, feed.weights)
     plan = replace(_plan(options, "student", 2e-4, 160.0), momentum=0.5, average=0.999)
-    student = distil(teacher, Lessons(feed, ways), plan, _batch(options))
+    student = distil(teacher, Lessons(feed, codes), plan, _batch(options))
     _save(options, options.weights, vae, student, feed.tokenizer)
 
 

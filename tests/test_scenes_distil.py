@@ -162,7 +162,7 @@ class Eraser(torch.nn.Module):
 
 
 def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 12)
+    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 16)
     assert lesson.begin is not None
     student = Eraser(teacher.text)
     answers, _ = answered(student, lesson, torch.ones(6))  # type: ignore[arg-type]
@@ -173,11 +173,11 @@ def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Pa
     afresh = (1 - at[2:]) * lesson.later.start[2:] + at[2:] * lesson.noise[1][2:]
     assert torch.allclose(second, torch.cat([onward, afresh]), atol=1e-5)
     assert torch.equal(answers.true, torch.cat([lesson.begin.clean, lesson.later.clean]))
-    assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[8:10])
+    assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[12:14])
 
 
 def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 12)
+    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 16)
     assert lesson.begin is not None
     bare, kinds = torch.zeros_like(lesson.begin.canvas), len(FOLD.colours)
     bare[:, kinds - 1 :: kinds, :, :4] = 1  # the left half is paper
@@ -185,12 +185,12 @@ def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> N
     begin, later = (replace(rows, canvas=bare) for rows in (lesson.begin, lesson.later))
     asked = replace(lesson, begin=begin, later=later)
     answers, _ = answered(Eraser(teacher.text), asked, torch.ones(6))  # type: ignore[arg-type]
-    assert (answers.known[:8, :, :, :4] == 0).all()
-    assert (answers.known[:8, :, :, 4:] == 1).all()
-    assert (answers.known[8:] == 1).all()
-    assert torch.equal(answers.aim[8:10, :, :, 4:], later.clean[:2, :, :, 4:])
-    assert torch.allclose(answers.aim[8:10, :, :, :4], torch.ones(1), atol=1e-5), "what it chose"
-    assert torch.equal(answers.aim[10:], later.clean[2:])
+    assert (answers.known[:12, :, :, :4] == 0).all()
+    assert (answers.known[:12, :, :, 4:] == 1).all()
+    assert (answers.known[12:] == 1).all()
+    assert torch.equal(answers.aim[12:14, :, :, 4:], later.clean[:2, :, :, 4:])
+    assert torch.allclose(answers.aim[12:14, :, :, :4], torch.ones(1), atol=1e-5), "what it chose"
+    assert torch.equal(answers.aim[14:], later.clean[2:])
 
 
 def test_a_layout_is_followed_in_large_where_the_canvas_is_bare() -> None:
@@ -206,12 +206,12 @@ def test_the_first_rows_begin_from_noise_that_stands_for_their_layout(feed: Feed
     codes = some_codes()
     lesson = Lessons(feed, codes).plain(np.random.default_rng(0), 40)
     assert lesson.begin is not None
-    assert lesson.coded == 6
+    assert (lesson.coded, lesson.onward) == (10, 5)
     held = lesson.noise[0].flatten(1) @ codes.directions.flatten(1).T
-    for row, clean in zip(held[:6], lesson.begin.clean, strict=False):
+    for row, clean in zip(held[:10], lesson.begin.clean, strict=False):
         scene, turned = divmod(int((row[0] * 10).round()), 2)
         assert torch.equal(clean, feed.latents.paintings[scene, turned].float())
-    assert not torch.allclose(held[6:, 0] * 10, (held[6:, 0] * 10).round(), atol=1e-3)
+    assert not torch.allclose(held[10:, 0] * 10, (held[10:, 0] * 10).round(), atol=1e-3)
 
 
 def some_codes() -> Codes:

@@ -54,7 +54,9 @@ def find_codes(
     patterns = patterns.T.flip(0)[: min(count, len(flat))]  # those that explain most come first
     codes = _normal(open_ @ patterns.T).view(len(paintings), 2, -1)
     grids = patterns.view(-1, shape[0], shape[1] // COARSE, shape[2] // COARSE)
-    directions = F.interpolate(grids, scale_factor=float(COARSE)) / COARSE
+    smooth = F.interpolate(grids, scale_factor=float(COARSE), mode="bilinear")
+    ours, mixed = torch.linalg.qr(smooth.flatten(1).T)  # enlarging leaves them nearly orthogonal
+    directions = (ours * mixed.diagonal().sign()).T.reshape(smooth.shape)
     return Codes(directions.contiguous(), codes)
 
 

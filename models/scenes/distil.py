@@ -47,18 +47,19 @@ PLAN = 2.0
 @dataclass(frozen=True)
 class Lesson:
     """Rows that begin, at σ = 1, the first `coded` of them with noise that stands for their layout;
-    rows that go on, the first as many from the answers to those. `noise` is theirs, (n, c, h, w)
-    each. For a larger picture nothing begins."""
+    rows that go on, the first `onward` from the answers to as many of those. `noise` is theirs,
+    (n, c, h, w) each. For a larger picture nothing begins."""
 
     begin: Batch | None
     later: Batch
     noise: tuple[Tensor, Tensor]
     coded: int
+    onward: int
 
     def to(self, device: torch.device) -> Lesson:
         begin = self.begin and self.begin.to(device)
         noise = (self.noise[0].to(device), self.noise[1].to(device))
-        return Lesson(begin, self.later.to(device), noise, self.coded)
+        return Lesson(begin, self.later.to(device), noise, self.coded, self.onward)
 
 
 class Lessons:
@@ -68,16 +69,17 @@ class Lessons:
         self.feed, self.codes = feed, codes
 
     def plain(self, rng: np.random.Generator, count: int) -> Lesson:
-        """Three in four rows begin: a sixth of all rows with noise that stands for their
-        layout, the others with any. A few go on from the first, as many from paintings; at least
-        one row is of each kind."""
-        few = max(1, count // 6)
-        coded, noise = self._coded(rng, few)
-        free, other = self.feed.plain(rng, max(1, count - 3 * few)), self.feed.plain(rng, few)
-        begin = _joined(coded, free, torch.ones(few + len(free.clean)))
-        later = _joined(coded, other, torch.from_numpy(rng.choice(LATER, 2 * few)).float())
+        """Three in four rows begin: a quarter of all rows with noise that stands for their
+        layout, the others with any. An eighth go on from the first, as many from paintings; at
+        least one row is of each kind."""
+        few = max(1, count // 8)
+        coded, noise = self._coded(rng, 2 * few)
+        free, other = self.feed.plain(rng, max(1, count - 4 * few)), self.feed.plain(rng, few)
+        begin = _joined(coded, free, torch.ones(2 * few + len(free.clean)))
+        at = torch.from_numpy(rng.choice(LATER, 2 * few)).float()
+        later = _joined(coded.first(few), other, at)
         noises = torch.cat([noise, _noise(rng, free.clean)]), _noise(rng, later.clean)
-        return Lesson(begin, later, noises, few)
+        return Lesson(begin, later, noises, 2 * few, few)
 
     def _coded(self, rng: np.random.Generator, count: int) -> tuple[Batch, Tensor]:
         """Rows on their sparsest canvas, and noise that stands for their layout."""
@@ -94,7 +96,7 @@ class Lessons:
         sigma = torch.from_numpy(rng.choice(FINE_SERVED, count)).float()
         later = Batch(batch.clean, batch.start, batch.canvas, batch.tokens, sigma, batch.scale)
         noise = _noise(rng, batch.clean)
-        return Lesson(None, later, (noise[:0], noise), 0)
+        return Lesson(None, later, (noise[:0], noise), 0, 0)
 
 
 def _noise(rng: np.random.Generator, like: Tensor) -> Tensor:
@@ -195,7 +197,7 @@ def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers
     if lesson.begin is None:
         made = _clean(student, later, start, noise[1])
         return Answers(made, aim, known, later.clean, _asked(student, later)), made.sum() * 0
-    begin, onward = lesson.begin, lesson.coded
+    begin, coded, onward = lesson.begin, lesson.coded, lesson.onward
     first = _clean(student, begin, begin.start, noise[0])
     bare = unpainted(begin.canvas)
     chosen = first[:onward].detach()
@@ -211,7 +213,7 @@ def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers
         both.clean,
         _asked(student, both),
     )
-    return answers, planned(first[:onward], begin.clean[:onward], bare[:onward], weights)
+    return answers, planned(first[:coded], begin.clean[:coded], bare[:coded], weights)
 
 
 def _clean(student: Painter, rows: Batch, start: Tensor, noise: Tensor) -> Tensor:
@@ -239,6 +241,6 @@ def unpainted(canvas: Tensor) -> Tensor:
 def planned(made: Tensor, true: Tensor, bare: Tensor, weights: Tensor) -> Tensor:
     """How far answers (n, c, h, w) are from paintings, in large, where paper is bare (n, 1, h,
     w)."""
-    ours, theirs, free = (F.avg_pool2d(x, COARSE) for x in (made, true, bare))
+    ours, theirs, free = (F.avg_pool2d(x, COARSE, 1) for x in (made, true, bare))
     error = F.smooth_l1_loss(ours, theirs, reduction="none", beta=NEAR)
     return (error * weights[:, None, None] * free).mean()

@@ -60,6 +60,12 @@ class Batch:
         clean, start, canvas, tokens, sigma = (part.to(device) for part in parts)
         return Batch(clean, start, canvas, tokens, sigma, self.scale)
 
+    def first(self, count: int) -> Batch:
+        """The first so many rows."""
+        parts = (self.clean, self.start, self.canvas, self.tokens, self.sigma)
+        clean, start, canvas, tokens, sigma = (part[:count] for part in parts)
+        return Batch(clean, start, canvas, tokens, sigma, self.scale)
+
 
 class Feed:
     """Draws batches from the data set: `plain` ones at a picture's own size or half of it, and

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from torch.multiprocessing.spawn import spawn
 
 from models.scenes.autoencoder import (
     picture_loss,
@@ -19,6 +20,7 @@ from models.scenes.autoencoder import (
     train_autoencoder,
 )
 from models.scenes.captions import caption
+from models.scenes.critic import learn
 from models.scenes.dataset import HELD_OUT, Dataset, held_out, open_dataset, prepare
 from models.scenes.flow import Feed, prompt, sample, step_sigmas, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised, weights
@@ -314,3 +316,18 @@ def test_losses_and_conversions() -> None:
 def test_captions_without_words_are_plain() -> None:
     text = caption(np.random.default_rng(3), {}, [])
     assert isinstance(text, str)
+
+
+def _judged(number: int, folder: str) -> None:
+    dist.init_process_group("gloo", f"file://{folder}/meet", rank=number, world_size=2)
+    net = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.zeros_(net.weight)
+    learn(torch.optim.SGD(net.parameters(), 1.0), net(torch.tensor([1.0, 4.0 * number])).sum())
+    torch.save(net.weight.detach(), f"{folder}/{number}.pt")
+    dist.destroy_process_group()
+
+
+def test_judges_learn_the_same_in_all_processes(tmp_path: Path) -> None:
+    spawn(_judged, (str(tmp_path),), 2)  # type: ignore[no-untyped-call]
+    for number in (0, 1):
+        assert torch.load(tmp_path / f"{number}.pt").tolist() == [[-1.0, -2.0]]

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.scenes.loop import half_precision
+from models.scenes.loop import averaged, half_precision
 
 NEARBY = 0.05
 """Standard deviation of the step by which smoothness is measured; latents' own is 1."""
@@ -121,14 +121,21 @@ def criticised(
         judged = critic_loss(critic, true, [part.detach() for part in made], asked, smooth)
         matched = _judge(critic, true, asked.rolled()) - _judge(critic, true, asked)
         judged = judged + MATCH * F.softplus(matched).mean()
-    judge.zero_grad(set_to_none=True)
-    judged.backward()  # type: ignore[no-untyped-call]
-    judge.step()
+    learn(judge, judged)
     critic.requires_grad_(False)
     with half_precision(asked.canvas.device):
         loss = maker_loss(critic, true, made, asked)
     critic.requires_grad_(True)
     return loss
+
+
+def learn(judge: torch.optim.Optimizer, loss: Tensor) -> None:
+    """A step of a judge, the same in all processes that train together."""
+    judge.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    weights = [p for group in judge.param_groups for p in group["params"]]
+    averaged([p.grad for p in weights if p.grad is not None])
+    judge.step()
 
 
 def critic_loss(

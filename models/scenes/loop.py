@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,17 @@ def _optimizers(plan: Plan, module: nn.Module) -> list[tuple[torch.optim.Optimiz
 def rank() -> int:
     """This process's number among those that train together."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def averaged(tensors: Sequence[Tensor]) -> None:
+    """Each tensor becomes its mean over all processes that train together."""
+    if not dist.is_initialized():
+        return
+    flat = torch.cat([each.flatten() for each in tensors])
+    dist.all_reduce(flat)
+    means = torch.split_with_sizes(flat / dist.get_world_size(), [t.numel() for t in tensors])
+    for each, mean in zip(tensors, means, strict=True):
+        each.copy_(mean.view_as(each))
 
 
 class Kept(Protocol):
@@ -161,14 +172,8 @@ class Loop:
         """Average the gradients and the clock over all processes."""
         if not dist.is_initialized():
             return
-        grads = [p.grad for p in self.module.parameters() if p.grad is not None]
-        flat = torch.cat([*(grad.flatten() for grad in grads), torch.tensor([self.elapsed])])
-        dist.all_reduce(flat)
-        flat /= dist.get_world_size()
-        sizes = [*(grad.numel() for grad in grads), 1]
-        *means, clock = torch.split_with_sizes(flat, sizes)
-        for grad, mean in zip(grads, means, strict=True):
-            grad.copy_(mean.view_as(grad))
+        clock = torch.tensor([self.elapsed])
+        averaged([clock, *(p.grad for p in self.module.parameters() if p.grad is not None)])
         self.elapsed = float(clock)
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.scenes.critic import NEARBY, SMOOTH
+from models.scenes.critic import NEARBY, SMOOTH, learn
 from models.scenes.loop import half_precision
 from models.scenes.nets import FOLD
 
@@ -86,9 +86,7 @@ def located(
             for each, opinion in zip((true, unmade), judged, strict=True):
                 near = [part + NEARBY * torch.randn_like(part) for part in each]
                 loss = loss + smooth * SMOOTH * (places(near)[0] - opinion).square().mean()
-    judge.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    judge.step()
+    learn(judge, loss)
     places.requires_grad_(False)
     with half_precision(shares.device):
         with torch.no_grad():

@@ -55,7 +55,7 @@ def sharpen(
     decoder = result.decoder.requires_grad_(True)
     device = next(vae.parameters()).device
     eye = Eye(int(vae.config.latent_channels), width).to(device)
-    judge = torch.optim.AdamW(eye.parameters(), 3e-4, (0.0, 0.99), weight_decay=0.0)
+    judge = torch.optim.AdamW(eye.parameters(), 1e-3, (0.5, 0.99), weight_decay=0.0)
     loop = Loop(plan, decoder, {"eye": eye, "judge": judge})
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:

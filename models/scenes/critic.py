@@ -23,6 +23,7 @@ NEARBY = 0.05
 """Standard deviation of the step by which smoothness is measured; latents' own is 1."""
 SMOOTH = 40.0
 MATCH = 0.5
+"""Weight of knowing what a picture belongs to."""
 
 
 class Critic(nn.Module):
@@ -118,9 +119,8 @@ def criticised(
     picture of something else isn't what was asked for (matching-aware: Reed et al., Generative
     Adversarial Text to Image Synthesis, 2016)."""
     with half_precision(asked.canvas.device):
-        judged = critic_loss(critic, true, [part.detach() for part in made], asked, smooth)
-        matched = _judge(critic, true, asked.rolled()) - _judge(critic, true, asked)
-        judged = judged + MATCH * F.softplus(matched).mean()
+        unmade = [part.detach() for part in made]
+        judged = critic_loss(critic, true, unmade, asked, smooth, asked.rolled())
     learn(judge, judged)
     critic.requires_grad_(False)
     with half_precision(asked.canvas.device):
@@ -139,12 +139,21 @@ def learn(judge: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 def critic_loss(
-    critic: nn.Module, true: list[Tensor], made: list[Tensor], asked: Asked, smooth: float = 1.0
+    critic: nn.Module,
+    true: list[Tensor],
+    made: list[Tensor],
+    asked: Asked,
+    smooth: float = 1.0,
+    elsewhere: Asked | None = None,
 ) -> Tensor:
     """Lower when what is seen of true latents is told from that of made ones, by a critic that
-    doesn't jump (which weighs `smooth`; without it that isn't looked at)."""
+    doesn't jump (which weighs `smooth`; without it that isn't looked at), and from true ones that
+    are passed off as what was asked for `elsewhere`."""
     judged = [_judge(critic, each, asked) for each in (true, made)]
     loss = F.softplus(judged[1] - judged[0]).mean()
+    if elsewhere is not None:
+        misplaced = _judge(critic, true, elsewhere) - judged[0]
+        loss = loss + MATCH * F.softplus(misplaced).mean()
     if not smooth:
         return loss
     for each, opinion in zip((true, made), judged, strict=True):

@@ -144,7 +144,7 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     teacher = teacher.to(device_for_training())
     codes = find_codes(feed.latents.paintings, feed.data.words, feed.weights)
     plan = replace(_plan(options, "student", 4e-4, 160.0), momentum=0.5, average=0.999)
-    student = distil(teacher, Lessons(feed, codes), plan, _batch(options))
+    student = distil(teacher, Lessons(feed, codes), plan, max(1, _batch(options) // 2))
     _save(options, options.weights, vae, student, feed.tokenizer)
 
 

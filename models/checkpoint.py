@@ -28,6 +28,7 @@ from models import patches
 from models.base import CannotLoad, Progress
 from models.fold import Fold, open_fold
 from models.fused import fusable, fuse
+from models.layout import Layout, open_layout
 from models.sigmas import Schedule, schedule_of
 
 TIMED_CALLS = 3
@@ -43,8 +44,9 @@ class Checkpoint:
     tokenizer: Any
     schedule: Schedule
     device: torch.device
-    dtype: torch.dtype = torch.float32
     fold: Fold | None = None
+    layout: Layout | None = None
+    dtype: torch.dtype = torch.float32
 
     @property
     def conditioned(self) -> bool:
@@ -71,6 +73,8 @@ class Checkpoint:
         for part in (self.unet, self.vae, self.text):
             # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
             torch.nn.Module.to(part, device=self.device, dtype=dtype)
+        if self.layout is not None:
+            self.layout.to(self.device)  # in fp32, so that a seed is the same scene everywhere
         for part in (self.unet, self.vae):
             part.to(memory_format=torch.channels_last)
 
@@ -167,7 +171,8 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
         fuse(parts["vae"])
     schedule = schedule_of(parts["scheduler"])
     networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
-    checkpoint = Checkpoint(*networks, schedule, device, fold=open_fold(Path(folder)))
+    own = Path(folder)
+    checkpoint = Checkpoint(*networks, schedule, device, open_fold(own), open_layout(own))
     checkpoint.to(torch.float32)
     return checkpoint
 

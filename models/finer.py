@@ -19,6 +19,7 @@ from torch import Tensor
 
 from models.checkpoint import Checkpoint
 from models.sigmas import Levels
+from models.views import View, finer_view
 
 TIMES = 2
 STEPS, STRENGTH = 2, 0.5
@@ -41,15 +42,19 @@ class Finer:
 
     @classmethod
     def of(
-        cls, parts: Checkpoint, seed: torch.Generator, canvas: NDArray[np.uint8] | None
+        cls,
+        parts: Checkpoint,
+        seed: torch.Generator,
+        canvas: NDArray[np.uint8] | None,
+        view: View,
     ) -> Finer:
-        """`seed` goes on where the first run's noise left it."""
+        """`seed` goes on where the first run's noise left it; `view` is of the same canvas."""
         edge = TIMES * int(parts.unet.config.sample_size)
         noise = torch.randn((1, parts.channels, edge, edge), generator=seed).to(parts.device)
         seen = None
         if canvas is not None and parts.conditioned:
             large = canvas if parts.fold else canvas.repeat(TIMES, 0).repeat(TIMES, 1)
-            seen = parts.see(large[None], edge)
+            seen = finer_view(parts, view, large, edge)
         return cls(parts.schedule.levels(STEPS, STRENGTH), noise, seen)
 
 

@@ -25,6 +25,8 @@ Points = Sequence[tuple[float, float]]
 Window = tuple[slice, slice]
 Ink = tuple[float, ...]  # a colour in 0–255, ready for the brush
 WHOLE: Window = (slice(None), slice(None))
+GRID = 64  # places across of a label map in large
+VAGUE = 255  # in such a map: nothing in particular
 FINE = 4  # sub-pixel bits of OpenCV's drawing calls
 
 
@@ -185,3 +187,15 @@ def oval(x: float, y: float, across: float, down: float, points: int = 28) -> Po
     """An ellipse as a polygon."""
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
     return list(zip(x + across * np.cos(turn), y + down * np.sin(turn), strict=True))
+
+
+def on_grid(labels: Labels, least: float = 0.0) -> Labels:
+    """A label map (h, w) on a grid (64, 64): what most of each place is, or `VAGUE` where no
+    material has the share `least` of it."""
+    shares = np.stack(
+        [
+            cv2.resize((labels == n).astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
+            for n in range(len(MATERIALS))
+        ]
+    )
+    return np.where(shares.max(0) < least, VAGUE, shares.argmax(0)).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 Role: paint scenes in worker processes, once, and open them. Layout of a folder: `paintings.npy`
 (n, size, size, 3) uint8; `canvases.npy` (n, variants, size, size) uint8 labels with `BARE`;
+`maps.npy` (n, 64, 64) uint8, the true labels in large;
 `captions.json` n lists of wordings; `words.json` n dicts; `done.json` last, so that a folder
 without it is unfinished. Invariant: scene i is painter's seed `first + i`; held-out scenes are
 seeds from `HELD_OUT` up and never painted here.
@@ -22,6 +23,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from models.scenes.board import GRID, Labels, on_grid
 from models.scenes.captions import caption
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.sketch import colour, sketch
@@ -29,7 +31,7 @@ from models.scenes.sketch import colour, sketch
 HELD_OUT = 10_000_000
 WORDINGS = 4
 Bytes = NDArray[np.uint8]
-Row = tuple[int, Bytes, Bytes, list[str], dict[str, str]]
+Row = tuple[int, Bytes, Bytes, list[str], dict[str, str], Labels]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Dataset:
     canvases: Bytes
     captions: list[list[str]]
     words: list[dict[str, str]]
+    maps: Labels
 
     def __len__(self) -> int:
         return len(self.paintings)
@@ -81,6 +84,7 @@ def open_dataset(folder: Path) -> Dataset:
         np.load(folder / "canvases.npy", mmap_mode="r"),
         json.loads((folder / "captions.json").read_text()),
         json.loads((folder / "words.json").read_text()),
+        np.load(folder / "maps.npy"),
     )
 
 
@@ -89,13 +93,16 @@ def _paint_all(folder: Path, plan: dict[str, int], jobs: int) -> None:
     open_memmap = np.lib.format.open_memmap
     paintings = open_memmap(folder / "paintings.npy", "w+", np.uint8, (count, size, size, 3))
     canvases = open_memmap(folder / "canvases.npy", "w+", np.uint8, (count, variants, size, size))
+    maps = open_memmap(folder / "maps.npy", "w+", np.uint8, (count, GRID, GRID))
     captions: list[list[str]] = [[] for _ in range(count)]
     words: list[dict[str, str]] = [{} for _ in range(count)]
     began = time.monotonic()
     tasks = ((index, size, variants) for index in range(count))
     with multiprocessing.get_context("spawn").Pool(jobs, _alone) as pool:
         for done, row in enumerate(pool.imap_unordered(_row, tasks, chunksize=8), 1):
-            index, paintings[index], canvases[index], captions[index], words[index] = row
+            index, paintings[index], canvases[index], captions[index], words[index], maps[index] = (
+                row
+            )
             if done % 500 == 0 or done == count:
                 left = (time.monotonic() - began) / done * (count - done)
                 print(f"painted {done}/{count}, {left:.0f} s left", flush=True)
@@ -113,7 +120,7 @@ def _row(task: tuple[int, int, int]) -> Row:
     rng = np.random.default_rng([index, 11])
     canvases = np.stack([sketch(rng, scene.labels) for _ in range(variants)])
     captions = [caption(rng, scene.words, scene.materials) for _ in range(WORDINGS)]
-    return index, scene.painting, canvases, captions, scene.words
+    return index, scene.painting, canvases, captions, scene.words, on_grid(scene.labels)
 
 
 if __name__ == "__main__":

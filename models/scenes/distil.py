@@ -13,7 +13,9 @@ the first chose. The text encoder stays as it is: the critic reads its words.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -21,9 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.scenes.codes import COARSE, Codes
 from models.scenes.critic import Asked, Critic, criticised
-from models.scenes.flow import Batch, Feed
+from models.scenes.flow import Batch, Feed, step_sigmas
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
 from models.scenes.places import Places, drawn, located, unlike
@@ -39,71 +40,58 @@ CRITIC_RATE = 2.5  # times the student's: judges that learn slowly ask for nothi
 PLACED = 1.0  # weight of what each place shows
 LIKE = 10.0  # and of what the sight finds where the canvas is painted
 FOLLOW, NEAR = 6.0, 0.25
-"""Weight of what is known of an answer, and the error up to which it counts squared."""
-PLAN = 2.0
-"""Weight of the layout, in large, that noise stands for."""
+"""Weight of being what the painter made of it, and the error up to which that counts squared."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Rows that begin, at σ = 1, the first `coded` of them with noise that stands for their layout;
-    rows that go on, the first `onward` from the answers to as many of those. `noise` is theirs,
-    (n, c, h, w) each. For a larger picture nothing begins."""
+    """Rows that begin, at σ = 1, and rows that go on, the first `onward` of them from the answers
+    to as many of those, through `levels`. `noise` is theirs, (n, c, h, w) each. For a larger
+    picture nothing begins."""
 
     begin: Batch | None
     later: Batch
     noise: tuple[Tensor, Tensor]
-    coded: int
-    onward: int
+    levels: Sequence[float] = ()
+    onward: int = 0
 
     def to(self, device: torch.device) -> Lesson:
         begin = self.begin and self.begin.to(device)
         noise = (self.noise[0].to(device), self.noise[1].to(device))
-        return Lesson(begin, self.later.to(device), noise, self.coded, self.onward)
+        return replace(self, begin=begin, later=self.later.to(device), noise=noise)
 
 
 class Lessons:
     """Draws what the student learns from."""
 
-    def __init__(self, feed: Feed, codes: Codes) -> None:
-        self.feed, self.codes = feed, codes
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
 
     def plain(self, rng: np.random.Generator, count: int) -> Lesson:
-        """Three in four rows begin: a quarter of all rows with noise that stands for their
-        layout, the others with any. An eighth go on from the first, as many from paintings; at
-        least one row is of each kind."""
+        """Three in four rows begin, an eighth go on from the first of them, as many from
+        paintings; at least one row is of each kind."""
         few = max(1, count // 8)
-        coded, noise = self._coded(rng, 2 * few)
-        free, other = self.feed.plain(rng, max(1, count - 4 * few)), self.feed.plain(rng, few)
-        begin = _joined(coded, free, torch.ones(2 * few + len(free.clean)))
-        at = torch.from_numpy(rng.choice(LATER, 2 * few)).float()
-        later = _joined(coded.first(few), other, at)
-        noises = torch.cat([noise, _noise(rng, free.clean)]), _noise(rng, later.clean)
-        return Lesson(begin, later, noises, 2 * few, few)
-
-    def _coded(self, rng: np.random.Generator, count: int) -> tuple[Batch, Tensor]:
-        """Rows on their sparsest canvas, and noise that stands for their layout."""
-        size = len(self.feed.latents)
-        rows, turned = rng.integers(0, size, count), rng.random(count) < 0.5
-        canvas, tokens = self.feed.sparsest(rng, rows, turned)
-        true = self.feed.true(rows, turned)
-        codes = self.codes.codes[torch.from_numpy(rows), torch.from_numpy(turned).long()]
-        noise = self.codes.written(_noise(rng, true), codes)
-        return Batch(true, true, canvas, tokens, torch.ones(count), 1), noise
+        begin = self.feed.plain(rng, max(few, count - 2 * few))
+        begin = replace(begin, sigma=torch.ones(len(begin.sigma)))
+        steps = int(rng.integers(2, 5))
+        levels = step_sigmas(steps)[: int(rng.integers(2, steps + 1))]
+        at = torch.cat([torch.full((few,), levels[-1]), torch.from_numpy(rng.choice(LATER, few))])
+        later = joined(begin.first(few), self.feed.plain(rng, few), at.float())
+        noise = _noise(rng, begin.clean), _noise(rng, later.clean)
+        return Lesson(begin, later, noise, levels, few)
 
     def fine(self, rng: np.random.Generator, count: int) -> Lesson:
         batch = self.feed.fine(rng, count)
         sigma = torch.from_numpy(rng.choice(FINE_SERVED, count)).float()
-        later = Batch(batch.clean, batch.start, batch.canvas, batch.tokens, sigma, batch.scale)
         noise = _noise(rng, batch.clean)
-        return Lesson(None, later, (noise[:0], noise), 0, 0)
+        return Lesson(None, replace(batch, sigma=sigma), (noise[:0], noise))
 
 
 def _noise(rng: np.random.Generator, like: Tensor) -> Tensor:
     return torch.from_numpy(rng.standard_normal(like.shape, np.float32))
 
 
-def _joined(one: Batch, other: Batch, sigma: Tensor) -> Batch:
+def joined(one: Batch, other: Batch, sigma: Tensor) -> Batch:
     """Both, one after the other, at other noise levels."""
     pairs = ((one.clean, other.clean), (one.start, other.start), (one.canvas, other.canvas))
     clean, start, canvas = (torch.cat(pair) for pair in pairs)
@@ -124,7 +112,7 @@ def distil(
     device = next(student.parameters()).device
     words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
     eyes = copy.deepcopy(student).requires_grad_(False)
-    nothing = tokenize(lessons.feed.tokenizer, [""]).to(device)
+    nothing = tokenize(lessons.feed.asked.tokenizer, [""]).to(device)
     sight = Sight(eyes, eyes.text(nothing).last_hidden_state)
     critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)
     rivals = Rivals(sight, critic, Places(channels, sight.channels), CRITIC_RATE * plan.rate)
@@ -146,12 +134,9 @@ def distil(
 
 @dataclass(frozen=True)
 class Answers:
-    """What a student made (n, c, h, w) of what was asked; what is known of it, `aim`, and how well
-    at each place, `known` (n, 1, h, w) 0–1; `true` is what the painter made."""
+    """What a student made (n, c, h, w) of what was asked, and what the painter made of it."""
 
     made: Tensor
-    aim: Tensor
-    known: Tensor
     true: Tensor
     asked: Asked
 
@@ -176,53 +161,54 @@ class Rivals(nn.Module):
         shares = drawn(asked.canvas)
         loss = criticised(self.critic, self.judge, true, seen, asked, smooth)
         loss = loss + PLACED * located(self.places, self.judge, true, seen, shares, smooth)
-        return loss + LIKE * unlike(seen[1:], true[1:], 1 - shares[:, -1:])
+        return loss + LIKE * unlike(seen[1:], true[1:])
 
 
 def taught(
     student: Painter, rivals: Rivals, lesson: Lesson, weights: Tensor, smooth: float
 ) -> Tensor:
     """The student's loss; its rivals take their own steps on the way. weights (c,)."""
-    answers, astray = answered(student, lesson, weights)
+    answers = answered(student, lesson)
     loss = rivals.loss(answers, smooth)
-    error = F.smooth_l1_loss(answers.made, answers.aim, reduction="none", beta=NEAR)
-    follow = (error * weights[:, None, None] * answers.known).mean()
-    return loss + FOLLOW * follow + PLAN * astray
+    error = F.smooth_l1_loss(answers.made, answers.true, reduction="none", beta=NEAR)
+    return loss + FOLLOW * (error * weights[:, None, None]).mean()
 
 
-def answered(student: Painter, lesson: Lesson, weights: Tensor) -> tuple[Answers, Tensor]:
-    """Every row's answer, and how far the first are from their layouts (0 where nothing begins)."""
-    later, noise = lesson.later, lesson.noise
-    start, aim, known = later.start, later.clean, torch.ones_like(later.clean[:, :1])
+def answered(student: Painter, lesson: Lesson) -> Answers:
+    """Every row's answer."""
+    later, onward = lesson.later, lesson.onward
+    at = later.sigma[:, None, None, None]
+    noisy = torch.lerp(later.start, lesson.noise[1], at)
     if lesson.begin is None:
-        made = _clean(student, later, start, noise[1])
-        return Answers(made, aim, known, later.clean, _asked(student, later)), made.sum() * 0
-    begin, coded, onward = lesson.begin, lesson.coded, lesson.onward
-    first = _clean(student, begin, begin.start, noise[0])
-    bare = unpainted(begin.canvas)
-    chosen = first[:onward].detach()
-    start = torch.cat([chosen, start[onward:]])
-    aim = torch.cat([torch.lerp(aim[:onward], chosen, bare[:onward]), aim[onward:]])
-    noise_later = torch.cat([noise[0][:onward], noise[1][onward:]])
-    second = _clean(student, later, start, noise_later)
-    both = _joined(begin, later, torch.cat([begin.sigma, later.sigma]))
-    answers = Answers(
-        torch.cat([first, second]),
-        torch.cat([begin.clean, aim]),
-        torch.cat([1 - bare, known]),
-        both.clean,
-        _asked(student, both),
-    )
-    return answers, planned(first[:coded], begin.clean[:coded], bare[:coded], weights)
+        return Answers(_clean(student, later, noisy), later.clean, _asked(student, later))
+    begin, noise = lesson.begin, lesson.noise[0]
+    first = _clean(student, begin, noise)
+    gone = _gone_on(student, later.first(onward), (noise, first[:onward]), lesson.levels)
+    second = _clean(student, later, torch.cat([gone, noisy[onward:]]))
+    both = joined(begin, later, torch.cat([begin.sigma, later.sigma]))
+    return Answers(torch.cat([first, second]), both.clean, _asked(student, both))
 
 
-def _clean(student: Painter, rows: Batch, start: Tensor, noise: Tensor) -> Tensor:
+@torch.no_grad()
+def _gone_on(
+    student: Painter, rows: Batch, first: tuple[Tensor, Tensor], levels: Sequence[float]
+) -> Tensor:
+    """Where a run through `levels` is when it comes to the last of them: latents (n, c, h, w).
+    `first` is where it began, and the first answers."""
+    noisy, clean = first[0][: len(first[1])], first[1]
+    for now, then in pairwise(levels):
+        noisy = torch.lerp(clean, noisy, then / now)
+        if then != levels[-1]:
+            at = replace(rows, sigma=torch.full_like(rows.sigma, then))
+            clean = _clean(student, at, noisy)
+    return noisy
+
+
+def _clean(student: Painter, rows: Batch, noisy: Tensor) -> Tensor:
     """The student's estimates of the clean latents, fp32."""
-    at = rows.sigma[:, None, None, None]
-    noisy = (1 - at) * start + at * noise
     with half_precision(noisy.device):
         velocity = student(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
-    clean: Tensor = noisy - at * velocity.float()
+    clean: Tensor = noisy - rows.sigma[:, None, None, None] * velocity.float()
     return clean
 
 
@@ -231,16 +217,3 @@ def _asked(student: Painter, rows: Batch) -> Asked:
     with half_precision(device), torch.no_grad():
         text = student.text(rows.tokens).last_hidden_state
     return Asked(rows.canvas, text.mean(1), rows.scale)
-
-
-def unpainted(canvas: Tensor) -> Tensor:
-    """How bare each place of folded canvases is: (n, 1, h, w), 0–1."""
-    return drawn(canvas)[:, -1:]
-
-
-def planned(made: Tensor, true: Tensor, bare: Tensor, weights: Tensor) -> Tensor:
-    """How far answers (n, c, h, w) are from paintings, in large, where paper is bare (n, 1, h,
-    w)."""
-    ours, theirs, free = (F.avg_pool2d(x, COARSE, 1) for x in (made, true, bare))
-    error = F.smooth_l1_loss(ours, theirs, reduction="none", beta=NEAR)
-    return (error * weights[:, None, None] * free).mean()

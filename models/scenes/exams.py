@@ -14,10 +14,10 @@ from itertools import pairwise
 import numpy as np
 
 from models.scenes import measures
-from models.scenes.board import Labels
+from models.scenes.board import Labels, on_grid
 from models.scenes.dataset import HELD_OUT, Bytes
 from models.scenes.drawing import recorded
-from models.scenes.judges import Reads, agreement, on_grid
+from models.scenes.judges import Reads, agreement
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.palette import MATERIALS, STRANGERS, UNPAINTED
 from models.scenes.patches import patch_distance

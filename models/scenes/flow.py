@@ -5,7 +5,8 @@ Role: the second of the trainings, whose result is the teacher of the third. Noi
 start from the canvas instead of the painting (strength below 1), some from a painting twice as
 small (the finer picture that follows when the pen rests). The first part of the training sees
 pictures at half size: more of them for the same cost, and the autoencoder's latents can be shrunk.
-Captions get unknown words and are at times empty.
+Bare paper shows what the true label map has there; when served, the
+layout network says what it shows.
 """
 
 from __future__ import annotations
@@ -13,20 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from transformers import CLIPTokenizer
 
 from models.finer import STRENGTH
+from models.scenes.asked import Asked, Numbers
 from models.scenes.dataset import Dataset
 from models.scenes.latents import Latents
 from models.scenes.loop import Loop, Plan, half_precision
-from models.scenes.nets import FOLD, Painter, plain_attention, tokenize
-from models.scenes.sketch import BARE
+from models.scenes.nets import Painter, plain_attention
 
 HALF_SIZE_UNTIL = 0.25
 FINE_FROM, FINE_EVERY = 0.6, 6
@@ -34,13 +34,7 @@ FINE_SIGMA = STRENGTH
 """Where the finer picture starts: the smaller one's latents, enlarged, with so much noise."""
 FROM_CANVAS = 0.06
 PURE = 0.35  # share of rows that start from noise alone
-SPARSE = 0.25  # what an empty canvas counts beside a whole one, which counts that and 1
-CHUNK = 256
-EMPTY_PROMPTS = 0.08
-STRANGE_PROMPTS = 0.2
-LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 Predict = Callable[..., Tensor]
-Numbers = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -74,8 +68,7 @@ class Feed:
     def __init__(
         self, data: Dataset, latents: Latents, tokenizer: CLIPTokenizer, weights: Tensor
     ) -> None:
-        self.data, self.latents, self.tokenizer, self.weights = data, latents, tokenizer, weights
-        self.odds = variant_odds(data.canvases)
+        self.asked, self.latents, self.weights = Asked(data, tokenizer), latents, weights
 
     def plain(self, rng: np.random.Generator, count: int, half: bool = False) -> Batch:
         rows, turned = rng.integers(0, len(self.latents), count), rng.random(count) < 0.5
@@ -97,21 +90,6 @@ class Feed:
         sigma = np.where(rng.random(count) < 0.6, FINE_SIGMA, rng.uniform(0.05, 0.6, count))
         return self._batch(rng, rows, turned, (clean, start), sigma, 2)
 
-    def sparsest(
-        self, rng: np.random.Generator, rows: Numbers, turned: Numbers
-    ) -> tuple[Tensor, Tensor]:
-        """The sparsest folded canvases of some scenes, and tokens."""
-        edge = self.latents.paintings.shape[4]
-        both = zip(rows.tolist(), turned.tolist(), strict=True)
-        drawn = [self._canvas(rng, i, t, edge, int(self.odds[i].argmin())) for i, t in both]
-        texts = [prompt(rng, self.data.captions[i]) for i in rows]
-        return torch.from_numpy(np.stack(drawn)), tokenize(self.tokenizer, texts)
-
-    def true(self, rows: Numbers, turned: Numbers) -> Tensor:
-        """The paintings' latents (n, c, h, w)."""
-        chosen = torch.from_numpy(rows), torch.from_numpy(turned).long()
-        return self.latents.paintings[chosen].float()
-
     def _batch(
         self,
         rng: np.random.Generator,
@@ -122,34 +100,9 @@ class Feed:
         scale: int,
     ) -> Batch:
         edge = latents[0].shape[3]
-        both = zip(rows.tolist(), turned.tolist(), strict=True)
-        canvas = torch.from_numpy(np.stack([self._canvas(rng, i, t, edge) for i, t in both]))
-        texts = [prompt(rng, self.data.captions[i]) for i in rows]
-        tokens = tokenize(self.tokenizer, texts)
+        canvas = self.asked.completed(rng, rows, turned, edge)
+        tokens = self.asked.tokens(rng, rows)
         return Batch(*latents, canvas, tokens, torch.from_numpy(sigma).float(), scale)
-
-    def _canvas(
-        self,
-        rng: np.random.Generator,
-        index: int,
-        turned: bool,
-        edge: int,
-        variant: int | None = None,
-    ) -> Numbers:
-        """A folded canvas of a scene: this variant, or one by chance."""
-        if variant is None:
-            variant = int(rng.choice(len(self.odds[index]), p=self.odds[index]))
-        picture = self.data.canvas(index, variant, rng)
-        return FOLD(picture[:, ::-1] if turned else picture, edge)
-
-
-def variant_odds(canvases: Numbers) -> Numbers:
-    """How often each of a scene's canvases (n, variants, h, w) is shown, (n, variants): the fuller
-    ones more often, because only they say what a silhouette means."""
-    chunks = np.split(canvases, range(CHUNK, len(canvases), CHUNK))
-    covered = np.concatenate([(chunk != BARE).mean((2, 3)) for chunk in chunks])
-    favour = SPARSE + covered**2
-    return np.asarray(favour / favour.sum(1, keepdims=True))
 
 
 def draw_sigmas(rng: np.random.Generator, count: int) -> Numbers:
@@ -195,18 +148,6 @@ def flow_loss(painter: Predict, rows: Batch, rng: np.random.Generator, weights: 
         velocity = painter(noisy, rows.canvas, rows.sigma, rows.tokens, rows.scale)
     error: Tensor = velocity.float() - (noisy - rows.clean) / at
     return (error.square() * weights[:, None, None]).mean()
-
-
-def prompt(rng: np.random.Generator, wordings: list[str]) -> str:
-    """One of a scene's captions, at times empty, at times with invented words strewn in."""
-    if rng.random() < EMPTY_PROMPTS:
-        return ""
-    words = str(rng.choice(wordings)).split(" ")
-    if rng.random() < STRANGE_PROMPTS:
-        for _ in range(int(rng.integers(1, 4))):
-            stranger = "".join(rng.choice(LETTERS, int(rng.integers(3, 9))))
-            words.insert(int(rng.integers(len(words) + 1)), stranger)
-    return " ".join(words)
 
 
 def step_sigmas(steps: int) -> list[float]:

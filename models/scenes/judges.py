@@ -24,11 +24,9 @@ from torch import Tensor, nn
 from models.scenes.board import Labels
 from models.scenes.dataset import Bytes
 from models.scenes.loop import half_precision
-from models.scenes.measures import VAGUE
 from models.scenes.palette import MATERIALS, VOCABULARY
 
 SIZE = 256  # pixels across, of pictures as the judge sees them
-GRID = 64  # places across, of which it names the material
 WIDTHS = (48, 80, 128, 160)  # channels at 64², 32², 16² and 8²
 BLOCKS = (1, 2, 2, 1)  # on the way down
 NAMES: dict[str, list[str]] = {group: list(words) for group, words in VOCABULARY.items()}
@@ -133,18 +131,6 @@ def as_input(pictures: Bytes) -> Tensor:
 
 def _resized(picture: Bytes) -> Bytes:
     return np.asarray(cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def on_grid(labels: Labels, least: float = 0.0) -> Labels:
-    """A label map (h, w) on the judge's grid (64, 64): what most of each place is, or `VAGUE`
-    where no material has the share `least` of it."""
-    shares = np.stack(
-        [
-            cv2.resize((labels == n).astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
-            for n in range(len(MATERIALS))
-        ]
-    )
-    return np.where(shares.max(0) < least, VAGUE, shares.argmax(0)).astype(np.uint8)
 
 
 def agreement(named: Sequence[Words], asked: Sequence[Words]) -> dict[str, float]:

@@ -1,32 +1,25 @@
 """How the judge is trained: the data set's pictures, their words, and their true label maps.
 
-Role: make a `Judge` for a data set, or open the one that was made. The data set keeps no label maps
-(its canvases are hands' versions of them), so the first scenes are composed again for theirs.
-Invariants: the data set is only read; what is kept in the run folder is named by a fingerprint of
-the pictures and of the course, so another data set's judge is never used; a data set that this
-painter didn't paint is refused, because its judge would judge by other looks.
+Role: make a `Judge` for a data set, or open the one that was made. Invariants: the data set is only
+read; what is kept in the run folder is named by a fingerprint of the pictures and of the course, so
+another data set's judge is never used; a data set that this painter didn't paint is refused,
+because its judge would judge by other looks.
 """
 
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.scenes.board import Labels
 from models.scenes.dataset import Dataset
-from models.scenes.judges import GRID, NAMES, Judge, as_input, on_grid
+from models.scenes.judges import NAMES, Judge, as_input
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.painter import paint_scene
 
@@ -69,7 +62,7 @@ def trained_judge(data: Dataset, run: Path, course: Course | None = None) -> Jud
     )
     loop = Loop(plan, judge)
     if loop.progress < 1:
-        loop.run(Lesson(judge, data, label_maps(data, run, course.pictures), course))
+        loop.run(Lesson(judge, data, course))
     return cast(Judge, loop.average.eval())
 
 
@@ -89,50 +82,12 @@ def _check(data: Dataset) -> None:
         raise StrangeDataset("the data set was painted by another version of the painter")
 
 
-def label_maps(data: Dataset, run: Path, pictures: int) -> Labels:
-    """True label maps (pictures, 64, 64) of the first scenes, from `run` or composed anew."""
-    count, size = min(pictures, len(data)), data.paintings.shape[1]
-    path = run / f"label-maps-{fingerprint(data, count)}.npy"
-    if path.exists():
-        return cast(Labels, np.load(path))
-    maps = np.empty((count, GRID, GRID), np.uint8)
-    began = time.monotonic()
-    for done, (index, labels) in enumerate(_composed(count, size), 1):
-        maps[index] = labels
-        if done % 1000 == 0:
-            left = (time.monotonic() - began) / done * (count - done)
-            print(f"label maps: {done}/{count}, {left:.0f} s left", flush=True)
-    run.mkdir(parents=True, exist_ok=True)
-    np.save(path.with_suffix(".part.npy"), maps)
-    path.with_suffix(".part.npy").replace(path)
-    return maps
-
-
-def _composed(count: int, size: int) -> Iterable[tuple[int, Labels]]:
-    tasks = [(index, size) for index in range(count)]
-    if count < 100:
-        yield from map(_labels, tasks)
-        return
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), _alone) as pool:
-        yield from pool.imap_unordered(_labels, tasks, chunksize=16)
-
-
-def _alone() -> None:
-    cv2.setNumThreads(1)
-
-
-def _labels(task: tuple[int, int]) -> tuple[int, Labels]:
-    """A scene's label map; no style moves it, and the plain one costs the least."""
-    index, size = task
-    return index, on_grid(paint_scene(index, size, {"style": "clean"}).labels)
-
-
 class Lesson:
     """One step's loss: random pictures, a little worn, against their words and label maps."""
 
-    def __init__(self, judge: Judge, data: Dataset, maps: Labels, course: Course) -> None:
+    def __init__(self, judge: Judge, data: Dataset, course: Course) -> None:
         self.judge, self.data, self.course = judge, data, course
-        self.maps = torch.from_numpy(maps).long()
+        self.maps = torch.from_numpy(np.array(data.maps[: course.pictures])).long()
         self.words = {
             group: torch.tensor([names.index(words[group]) for words in data.words])
             for group, names in NAMES.items()

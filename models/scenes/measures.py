@@ -11,14 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.board import Labels
+from models.scenes.board import VAGUE, Labels
 from models.scenes.dataset import Bytes
 from models.scenes.palette import MATERIALS
 
 Floats = NDArray[np.float32]
 LEAST_REGION = 0.01  # of the picture; smaller regions' mean colours say little
 THUMB = 32
-VAGUE = 255  # in a label map: nothing that a judge could be held to
 NEIGHBOURS = 50
 COPIED = 0.5
 """A picture nearer than this to one training picture, by the mean distance to its `NEIGHBOURS`

@@ -92,19 +92,17 @@ def located(
         with torch.no_grad():
             _, wanted = places(true)
         logits, noticed = places(made)
-        answer = named(logits, shares) + LIKE * unlike(noticed, wanted, 1 - shares[:, -1:])
+        answer = named(logits, shares) + LIKE * unlike(noticed, wanted)
     places.requires_grad_(True)
     return answer
 
 
-def unlike(made: Sequence[Tensor], true: Sequence[Tensor], painted: Tensor) -> Tensor:
-    """How far features are from the painter's, at every size, where the canvas is painted (n, 1, h,
-    w), 0–1."""
-    losses = []
-    for ours, theirs in zip(made, true, strict=True):
-        where = F.avg_pool2d(painted, painted.shape[2] // ours.shape[2])
-        apart = F.group_norm(ours, GROUPS).float() - F.group_norm(theirs, GROUPS).float()
-        losses.append((apart.abs() * where).mean())
+def unlike(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
+    """How far features are from the painter's, at every size."""
+    losses = [
+        F.l1_loss(F.group_norm(ours, GROUPS).float(), F.group_norm(theirs, GROUPS).float())
+        for ours, theirs in zip(made, true, strict=True)
+    ]
     return torch.stack(losses).mean()
 
 

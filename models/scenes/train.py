@@ -1,10 +1,10 @@
 """Command line of the training: `python -m models.scenes.train all`, or one of its stages.
 
-Role: the composition root of training: paints the data, then trains in four stages, each from what
-the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher; and
-`distil`, which writes `weights/`. Resumes by itself; uses a GPU with larger batches if there is
-one.
-On two CPU cores `all` takes six hours with the default minutes.
+Role: the composition root of training: paints the data, then trains in five stages, each from what
+the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher;
+`layout`, what bare paper shows; and `distil`, which writes `weights/`. Resumes by itself; uses a GPU
+with larger batches if there is one.
+On two CPU cores `all` takes seven hours with the default minutes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 from transformers import CLIPTokenizer
 
+from models.layout import Layout, LayoutShape, open_layout, save_layout
+from models.scenes.asked import Asked
 from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
-from models.scenes.codes import find_codes
+from models.scenes.completion import train_layout
 from models.scenes.dataset import Dataset, prepare
 from models.scenes.distil import Lessons, distil
 from models.scenes.flow import Feed, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised, weights
 from models.scenes.loop import Plan, device_for_training, halves, rank
 from models.scenes.nets import (
+    FOLD,
     WEIGHTS,
     Painter,
     Shape,
@@ -46,7 +49,7 @@ from models.scenes.palette import STRANGERS, VOCABULARY
 from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
 
-STAGES = ("autoencoder", "sharpen", "unet", "distil")
+STAGES = ("autoencoder", "sharpen", "unet", "layout", "distil")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,6 +114,7 @@ def run(options: argparse.Namespace) -> None:
             "autoencoder": _autoencoder,
             "sharpen": _sharpen,
             "unet": _unet,
+            "layout": _layout,
             "distil": _distil,
         }[stage](options, data, fine)
 
@@ -131,21 +135,42 @@ def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
 
 def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     feed, vae = _feed(options, data, fine)
-    painter = make_painter(Shape(), len(feed.tokenizer)).to(device_for_training()).train()
+    painter = make_painter(Shape(), len(feed.asked.tokenizer)).to(device_for_training()).train()
     plan = replace(_plan(options, "unet", 1e-3, 160.0), matrix_rate=0.01, average=0.998)
     batch = _batch(options)
     teacher = train_painter(painter, feed, plan, batch, options.half_size)
-    _save(options, options.out / "teacher", vae, teacher, feed.tokenizer)
+    _save(options, options.out / "teacher", vae, teacher, feed.asked.tokenizer)
+
+
+def _layout(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    """Its words are the teacher's, so it is kept beside them."""
+    folder = options.out / "teacher"
+    _, teacher, tokenizer = open_weights(folder)
+    text = teacher.text.to(device_for_training())
+
+    @torch.no_grad()
+    def say(tokens: Tensor) -> Tensor:
+        words: Tensor = text(tokens.to(text.device)).last_hidden_state.mean(1)
+        return words
+
+    layout = Layout(LayoutShape(len(FOLD.colours), FOLD.cells, text.config.hidden_size))
+    plan = replace(_plan(options, "layout", 1e-3, 40.0), momentum=0.5, average=0.998)
+    asked = Asked(data.held(), tokenizer)
+    trained = train_layout(layout.to(text.device), asked, say, plan, _batch(options))
+    if rank() == 0:
+        save_layout(trained.cpu(), folder)
 
 
 def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     feed, vae = _feed(options, data, fine)
-    _, teacher, _ = open_weights(options.out / "teacher")
+    folder = options.out / "teacher"
+    _, teacher, _ = open_weights(folder)
     teacher = teacher.to(device_for_training())
-    codes = find_codes(feed.latents.paintings, feed.data.words, feed.weights)
     plan = replace(_plan(options, "student", 4e-4, 160.0), momentum=0.5, average=0.999)
-    student = distil(teacher, Lessons(feed, codes), plan, max(1, _batch(options) // 2))
-    _save(options, options.weights, vae, student, feed.tokenizer)
+    student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2))
+    _save(options, options.weights, vae, student, feed.asked.tokenizer)
+    if rank() == 0 and (layout := open_layout(folder)):
+        save_layout(layout, options.weights)
 
 
 def _feed(

@@ -26,13 +26,15 @@ GROUPS, HEADS = 8, 4
 @dataclass(frozen=True)
 class LayoutShape:
     """`kinds` of material, bare paper among them; `cells` parts each way of a place of the grid,
-    as in the fold; `words` numbers of a word's embedding; `code` random numbers."""
+    as in the fold; `words` numbers of a word's embedding; `code` random numbers, which `mood`
+    numbers take everywhere and `spots` (channels, grid) to places of their own."""
 
     kinds: int
     cells: int = 2
     words: int = 128
     code: int = 48
     mood: int = 64
+    spots: tuple[int, int] = (16, 8)
     widths: tuple[int, int, int] = (48, 80, 120)
 
 
@@ -50,7 +52,10 @@ class Layout(nn.Module):
         self.first = nn.Conv2d(shape.kinds * shape.cells**2, one, 1)
         self.down = nn.ModuleList([_Block(one, mood), _Block(two, mood), _Block(two, mood)])
         self.coarser = nn.ModuleList([nn.Conv2d(one, two, 1), nn.Conv2d(two, three, 1)])
-        self.middle = nn.ModuleList(_Block(three, mood) for _ in range(3))
+        channels, grid = shape.spots
+        self.spread = nn.Linear(shape.code, channels * grid**2)
+        self.spotted = nn.Conv2d(channels, three, 1)
+        self.middle = nn.ModuleList([_Block(three, mood), _Block(three, mood)])
         self.look = _Look(three)
         self.finer = nn.ModuleList([nn.Conv2d(three, two, 1), nn.Conv2d(two, one, 1)])
         self.up = nn.ModuleList(
@@ -65,13 +70,20 @@ class Layout(nn.Module):
         fine = self.down[0](self.first(canvas.contiguous(memory_format=torch.channels_last)), mood)
         half = self.coarser[0](F.avg_pool2d(fine, 2))
         half = self.down[2](self.down[1](half, mood), mood)
-        low = self.middle[0](self.coarser[1](F.avg_pool2d(half, 2)), mood)
-        low = self.middle[2](self.middle[1](self.look(low), mood), mood)
+        low = self.coarser[1](F.avg_pool2d(half, 2))
+        low = self.middle[0](low + self._spots(code, low.shape[-1]), mood)
+        low = self.middle[1](self.look(low), mood)
         half = half + F.interpolate(self.finer[0](low), scale_factor=2.0)
         half = self.up[1](self.up[0](half, mood), mood)
         fine = fine + F.interpolate(self.finer[1](half), scale_factor=2.0)
         fine = self.up[3](self.up[2](fine, mood), mood)
         return F.pixel_shuffle(self.last(F.silu(fine)), self.shape.cells)
+
+    def _spots(self, code: Tensor, edge: int) -> Tensor:
+        """What a code says of each place: without it, left would be as right."""
+        channels, grid = self.shape.spots
+        spots = self.spotted(self.spread(code).view(-1, channels, grid, grid))
+        return spots if edge == grid else F.interpolate(spots, (edge, edge), mode="bilinear")
 
 
 class _Block(nn.Module):
@@ -165,7 +177,8 @@ def open_layout(folder: Path) -> Layout | None:
     if not path.exists():
         return None
     values = json.loads(path.read_text())
-    layout = Layout(LayoutShape(**values | {"widths": tuple(values["widths"])}))
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    layout = Layout(LayoutShape(**values | lists))
     weights = load_file(path.with_name("model.safetensors"))
     layout.load_state_dict({name: value.float() for name, value in weights.items()})
     return layout.eval().requires_grad_(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,15 @@ import torch
 from torch import Tensor
 
 from models.scenes.autoencoder import start_linear
-from models.scenes.codes import Codes
+from models.scenes.board import on_grid
 from models.scenes.critic import Asked, Critic, critic_loss, criticised, maker_loss
 from models.scenes.dataset import Dataset
-from models.scenes.distil import Lessons, answered, distil, planned, unpainted
+from models.scenes.distil import Lessons, answered, distil
 from models.scenes.flow import Feed
 from models.scenes.latents import encode_all, weights
 from models.scenes.loop import Plan
 from models.scenes.nets import FOLD, Painter, Shape, make_autoencoder, make_painter, make_tokenizer
 from models.scenes.painter import paint_scene
-from models.scenes.palette import PALETTE
 from models.scenes.sharpen import sharpen
 from models.scenes.train import main
 
@@ -38,6 +37,7 @@ def painted(size: int) -> Dataset:
         np.stack([s.labels for s in scenes])[:, None],
         [[s.caption] for s in scenes],
         [s.words for s in scenes],
+        np.stack([on_grid(s.labels) for s in scenes]),
     )
 
 
@@ -55,7 +55,7 @@ def feed(tmp_path_factory: pytest.TempPathFactory) -> Feed:
 @pytest.fixture(scope="module")
 def teacher(feed: Feed) -> Painter:
     torch.manual_seed(1)
-    return make_painter(TINY, len(feed.tokenizer)).eval()
+    return make_painter(TINY, len(feed.asked.tokenizer)).eval()
 
 
 def plan(folder: Path, **changes: object) -> Plan:
@@ -161,77 +161,40 @@ class Eraser(torch.nn.Module):
         return (noisy - at) / at
 
 
-def test_later_steps_go_on_from_the_first_with_its_noise(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 16)
-    assert lesson.begin is not None
-    student = Eraser(teacher.text)
-    answers, _ = answered(student, lesson, torch.ones(6))  # type: ignore[arg-type]
-    first, second = student.seen
-    assert torch.equal(first, lesson.noise[0]), "from noise alone"
-    at = lesson.later.sigma[:, None, None, None]
-    onward = (1 - at[:2]) * 1 + at[:2] * lesson.noise[0][:2]
-    afresh = (1 - at[2:]) * lesson.later.start[2:] + at[2:] * lesson.noise[1][2:]
-    assert torch.allclose(second, torch.cat([onward, afresh]), atol=1e-5)
-    assert torch.equal(answers.true, torch.cat([lesson.begin.clean, lesson.later.clean]))
-    assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[12:14])
+def test_later_steps_go_on_as_a_run_of_so_many_steps_does(feed: Feed, teacher: Painter) -> None:
+    for seed in range(6):
+        lesson = Lessons(feed).plain(np.random.default_rng(seed), 16)
+        assert lesson.begin is not None
+        student = Eraser(teacher.text)
+        answers = answered(student, lesson)  # type: ignore[arg-type]
+        first, *between, last = student.seen
+        assert torch.equal(first, lesson.noise[0]), "from noise alone"
+        assert len(between) == len(lesson.levels) - 2
+        x = lesson.noise[0][:2]
+        for now, then in pairwise(lesson.levels):
+            x = now + then / now * (x - now)  # Euler's step, from an Eraser's answer
+        assert torch.allclose(last[:2], x, atol=1e-5)
+        at = lesson.later.sigma[2:, None, None, None]
+        afresh = (1 - at) * lesson.later.start[2:] + at * lesson.noise[1][2:]
+        assert torch.allclose(last[2:], afresh, atol=1e-5)
+        sigma = torch.cat([lesson.begin.sigma, lesson.later.sigma])[:, None, None, None]
+        assert torch.allclose(answers.made, sigma, atol=1e-4)
+        assert torch.equal(answers.true, torch.cat([lesson.begin.clean, lesson.later.clean]))
+        assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[12:14])
 
 
-def test_only_what_has_one_answer_is_followed(feed: Feed, teacher: Painter) -> None:
-    lesson = Lessons(feed, some_codes()).plain(np.random.default_rng(0), 16)
-    assert lesson.begin is not None
-    bare, kinds = torch.zeros_like(lesson.begin.canvas), len(FOLD.colours)
-    bare[:, kinds - 1 :: kinds, :, :4] = 1  # the left half is paper
-    bare[:, ::kinds, :, 4:] = 1
-    begin, later = (replace(rows, canvas=bare) for rows in (lesson.begin, lesson.later))
-    asked = replace(lesson, begin=begin, later=later)
-    answers, _ = answered(Eraser(teacher.text), asked, torch.ones(6))  # type: ignore[arg-type]
-    assert (answers.known[:12, :, :, :4] == 0).all()
-    assert (answers.known[:12, :, :, 4:] == 1).all()
-    assert (answers.known[12:] == 1).all()
-    assert torch.equal(answers.aim[12:14, :, :, 4:], later.clean[:2, :, :, 4:])
-    assert torch.allclose(answers.aim[12:14, :, :, :4], torch.ones(1), atol=1e-5), "what it chose"
-    assert torch.equal(answers.aim[14:], later.clean[2:])
-
-
-def test_a_layout_is_followed_in_large_where_the_canvas_is_bare() -> None:
-    true, empty, weights = torch.randn(2, 6, 16, 16), torch.ones(2, 1, 16, 16), torch.ones(6)
-    assert float(planned(true, true, empty, weights)) == 0
-    assert float(planned(true + 1, true, empty, weights)) > 0.5
-    assert float(planned(true + 1, true, 0 * empty, weights)) == 0
-    grain = true + 3 * torch.tensor([1.0, -1.0]).repeat(8)
-    assert float(planned(grain, true, empty, weights)) < 1e-6, "grain is the critic's business"
-
-
-def test_the_first_rows_begin_from_noise_that_stands_for_their_layout(feed: Feed) -> None:
-    codes = some_codes()
-    lesson = Lessons(feed, codes).plain(np.random.default_rng(0), 40)
-    assert lesson.begin is not None
-    assert (lesson.coded, lesson.onward) == (10, 5)
-    held = lesson.noise[0].flatten(1) @ codes.directions.flatten(1).T
-    for row, clean in zip(held[:10], lesson.begin.clean, strict=False):
-        scene, turned = divmod(int((row[0] * 10).round()), 2)
-        assert torch.equal(clean, feed.latents.paintings[scene, turned].float())
-    assert not torch.allclose(held[10:, 0] * 10, (held[10:, 0] * 10).round(), atol=1e-3)
-
-
-def some_codes() -> Codes:
-    """One direction, along which each of four paintings has its number / 10."""
-    direction = torch.zeros(1, 6, 8, 8)
-    direction[0, 0, 0, 0] = 1
-    return Codes(direction, torch.arange(8.0).view(4, 2, 1) / 10)
-
-
-def test_bare_paper_is_known_from_the_fold() -> None:
-    picture = np.full((64, 64, 3), 255, np.uint8)
-    picture[:, 32:] = PALETTE["sky"]
-    bare = unpainted(torch.from_numpy(FOLD(picture, 8))[None])
-    assert torch.equal(bare, torch.tensor([1.0] * 4 + [0.0] * 4).expand(1, 1, 8, 8))
+def test_a_painter_never_sees_bare_paper(feed: Feed) -> None:
+    rng, kinds = np.random.default_rng(0), len(FOLD.colours)
+    for batch in (feed.plain(rng, 8), feed.plain(rng, 8, half=True), feed.fine(rng, 4)):
+        assert batch.canvas[:, kinds - 1 :: kinds].abs().max() == 0
+        parts = batch.canvas.view(len(batch.canvas), FOLD.cells**2, kinds, -1)
+        assert torch.allclose(parts.sum(2), torch.ones(1), atol=1e-4)
 
 
 def test_an_interrupted_distillation_ends_where_an_uninterrupted_one_does(
     teacher: Painter, feed: Feed, tmp_path: Path
 ) -> None:
-    lessons = Lessons(feed, some_codes())
+    lessons = Lessons(feed)
 
     def run(name: str, **changes: object) -> Painter:
         (tmp_path / name).mkdir(exist_ok=True)
@@ -267,7 +230,15 @@ def test_one_command_trains_everything(
     )
     main(["all", *options.split()])
     kept = {path.name for path in (tmp_path / "weights").iterdir()}
-    assert kept >= {"unet", "vae", "text_encoder", "tokenizer", "canvas.json", "model_index.json"}
+    assert kept >= {
+        "unet",
+        "vae",
+        "text_encoder",
+        "tokenizer",
+        "layout",
+        "canvas.json",
+        "model_index.json",
+    }
     assert (tmp_path / "teacher" / "unet").exists()
     stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
     again = ["distil", *options.split()]

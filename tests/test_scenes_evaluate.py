@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.scenes import evaluate, exams, film, measures, sheets
+from models.scenes.board import on_grid
 from models.scenes.dataset import HELD_OUT
 from models.scenes.exams import Exam
-from models.scenes.judges import Reading, on_grid
+from models.scenes.judges import Reading
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.report import BEGIN, END, Fault, Figure, table, write_figures
 from models.scenes.studio import resized

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,17 @@ import torch
 from torch import Tensor
 
 from models.scenes import lessons
+from models.scenes.board import GRID, VAGUE, on_grid
 from models.scenes.dataset import Dataset, prepare
-from models.scenes.judges import GRID, NAMES, Judge, agreement, as_input, on_grid
+from models.scenes.judges import NAMES, Judge, agreement, as_input
 from models.scenes.lessons import (
     Course,
     StrangeDataset,
     fingerprint,
-    label_maps,
     region_loss,
     trained_judge,
     worn,
 )
-from models.scenes.measures import VAGUE
 from models.scenes.painter import paint_scene
 from models.scenes.palette import MATERIALS
 
@@ -72,7 +72,6 @@ def test_a_trained_judge_is_opened_not_trained_again(
         raise AssertionError("trained again")
 
     monkeypatch.setattr(lessons, "Lesson", refuse)
-    monkeypatch.setattr(lessons, "label_maps", refuse)
     again = trained_judge(data, run, TINY)
     assert all(
         torch.equal(a, b) for a, b in zip(judge.parameters(), again.parameters(), strict=True)
@@ -84,15 +83,15 @@ def test_a_trained_judge_is_opened_not_trained_again(
 def test_another_data_set_has_another_judge(data: Dataset) -> None:
     own = fingerprint(data, TINY)
     pictures = np.array(data.paintings)
-    assert fingerprint(Dataset(pictures, data.canvases, data.captions, data.words), TINY) == own
+    assert fingerprint(replace(data, paintings=pictures), TINY) == own
     pictures[0, 5, 5] ^= 1
-    assert fingerprint(Dataset(pictures, data.canvases, data.captions, data.words), TINY) != own
+    assert fingerprint(replace(data, paintings=pictures), TINY) != own
     words = [data.words[0] | {"time": "never"}, *data.words[1:]]
-    assert fingerprint(Dataset(data.paintings, data.canvases, data.captions, words), TINY) != own
+    assert fingerprint(replace(data, words=words), TINY) != own
 
 
 def test_another_painters_pictures_are_refused(data: Dataset, tmp_path: Path) -> None:
-    strange = Dataset(data.paintings[:, ::-1], data.canvases, data.captions, data.words)
+    strange = replace(data, paintings=data.paintings[:, ::-1])
     with pytest.raises(StrangeDataset):
         trained_judge(strange, tmp_path, TINY)
 
@@ -101,19 +100,14 @@ def test_the_data_set_is_left_as_it_was(judge: Judge, run: Path) -> None:
     stamps = {p.name: p.stat().st_mtime_ns for p in (run / "data").iterdir()}
     done = (run / "data" / "done.json").stat().st_mtime_ns
     assert set(stamps) == {
-        "paintings.npy", "canvases.npy", "captions.json", "words.json", "done.json",
+        "paintings.npy", "canvases.npy", "captions.json", "words.json", "maps.npy", "done.json",
     }  # fmt: skip
     assert max(stamps.values()) == done
 
 
-def test_label_maps_are_the_scenes_own(data: Dataset, tmp_path: Path) -> None:
-    maps = label_maps(data, tmp_path, 3)
+def test_label_maps_are_the_scenes_own(data: Dataset) -> None:
     for index in range(3):
-        assert np.array_equal(maps[index], on_grid(paint_scene(index, 128).labels))
-    (kept,) = tmp_path.iterdir()
-    np.save(kept, maps + 1)
-    assert np.array_equal(label_maps(data, tmp_path, 3), maps + 1), "not composed again"
-    assert len(label_maps(data, tmp_path, 2)) == 2
+        assert np.array_equal(data.maps[index], on_grid(paint_scene(index, 128).labels))
 
 
 def test_the_grid_holds_what_most_of_a_place_is() -> None:

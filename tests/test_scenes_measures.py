@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.scenes import measures
-from models.scenes.board import Labels
+from models.scenes.board import VAGUE, Labels
 from models.scenes.dataset import HELD_OUT
 from models.scenes.drawing import recorded
 from models.scenes.painter import Scene, paint_scene
@@ -125,7 +125,7 @@ def test_overlap_is_one_where_all_is_right_and_counts_both_ways() -> None:
 
 def test_vague_places_count_neither_way() -> None:
     truth, named = halves("sky", "water"), halves("sky", "water")
-    truth[:, :2], named[:, :2] = measures.VAGUE, MATERIALS.index("house")
+    truth[:, :2], named[:, :2] = VAGUE, MATERIALS.index("house")
     counts = measures.confusion(named, truth)
     assert measures.overlaps(counts, 0) == {"sky": 1, "water": 1}
     assert counts.sum() == 48

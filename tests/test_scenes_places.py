@@ -79,17 +79,6 @@ def test_who_draws_the_wrong_thing_pays(learnt: Places) -> None:
     assert smear > right + 0.5
 
 
-def test_on_bare_paper_any_material_will_do(learnt: Places) -> None:
-    torch.manual_seed(1)
-    bare, one, two = (
-        drawn(canvas(*sides)) for sides in ((None, None), ("sky", "meadow"), ("meadow", "sky"))
-    )
-    with torch.no_grad():
-        losses = [float(named(learnt(seen(painted(x)))[0], bare)) for x in (one, two)]
-        smear = float(named(learnt(seen(smeared(painted(one))))[0], bare))
-    assert max(losses) < 0.5 < smear
-
-
 def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: Places) -> None:
     shares = drawn(canvas("sky", "meadow"))
     judge = torch.optim.SGD(learnt.parameters(), 0.0)
@@ -113,14 +102,7 @@ def test_what_is_rare_counts_more() -> None:
     assert float(rare / common) == pytest.approx(99**0.5, rel=0.05)
 
 
-def test_features_are_to_be_alike_where_the_canvas_is_painted() -> None:
-    true, painted = [torch.randn(2, 8, 16, 16), torch.randn(2, 8, 8, 8)], torch.ones(2, 1, 16, 16)
-    painted[..., :8] = 0
-    left, right = ([part.clone() for part in true] for _ in "ab")
-    for part in left:
-        part[..., : part.shape[3] // 2] = part[..., : part.shape[3] // 2].flip(2)
-    for part in right:
-        part[..., part.shape[3] // 2 :] = part[..., part.shape[3] // 2 :].flip(2)
-    assert float(unlike(true, true, painted)) == 0
-    assert float(unlike(left, true, painted)) < 1e-6
-    assert float(unlike(right, true, painted)) > 0.3
+def test_features_are_to_be_alike_whatever_their_scale() -> None:
+    true = [torch.randn(2, 8, 16, 16), torch.randn(2, 8, 8, 8)]
+    assert float(unlike([3 * part for part in true], true)) < 1e-3
+    assert float(unlike([part.flip(2) for part in true], true)) > 0.5

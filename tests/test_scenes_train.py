@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
+from models.scenes.asked import prompt
 from models.scenes.autoencoder import (
     picture_loss,
     psnr,
@@ -19,10 +20,11 @@ from models.scenes.autoencoder import (
     to_tensor,
     train_autoencoder,
 )
+from models.scenes.board import on_grid
 from models.scenes.captions import caption
 from models.scenes.critic import learn
 from models.scenes.dataset import HELD_OUT, Dataset, held_out, open_dataset, prepare
-from models.scenes.flow import Feed, prompt, sample, step_sigmas, train_painter
+from models.scenes.flow import Feed, sample, step_sigmas, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised, weights
 from models.scenes.loop import Loop, Plan
 from models.scenes.muon import orthogonal
@@ -59,6 +61,7 @@ def painted(size: int) -> Dataset:
         np.stack([s.labels for s in scenes])[:, None],
         [[s.caption] for s in scenes],
         [s.words for s in scenes],
+        np.stack([on_grid(s.labels) for s in scenes]),
     )
 
 
@@ -246,13 +249,13 @@ def test_batches_show_the_canvas_of_their_painting(feed: Feed) -> None:
         ]
         index = rows.index(1)
         turned = bool((feed.latents.paintings[index, 1].float() == clean).all())
-        labels = feed.data.canvases[index, 0]
+        labels = feed.asked.data.canvases[index, 0]
         shown = FOLD.shares(labels[:, ::-1] if turned else labels, 8)
         assert float(np.abs(shown - canvas.numpy()).mean()) < 0.06  # colours and edges may be off
 
 
 def test_the_painter_network_trains_and_samples(feed: Feed, tmp_path: Path) -> None:
-    painter = make_painter(TINY, len(feed.tokenizer))
+    painter = make_painter(TINY, len(feed.asked.tokenizer))
     before = [p.detach().clone() for p in painter.parameters()]
     average = train_painter(painter, feed, plan(tmp_path, rate=1e-3, steps=8), batch=2)
     pairs = zip(before, painter.parameters(), strict=True)
@@ -260,7 +263,7 @@ def test_the_painter_network_trains_and_samples(feed: Feed, tmp_path: Path) -> N
     assert not any(
         torch.equal(a, b) for a, b in zip(before[:3], average.parameters(), strict=False)
     )
-    words = tokenize(feed.tokenizer, ["day", "sunset"])
+    words = tokenize(feed.asked.tokenizer, ["day", "sunset"])
     noise = torch.randn(2, 6, 8, 8)
     canvas = torch.rand(2, FOLD.channels, 8, 8)
     result = sample(painter, canvas, words, noise, 2)

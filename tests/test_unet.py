@@ -274,7 +274,7 @@ def test_an_unchanged_canvas_is_not_seen_again(
     first[0].close()
     second = model.begin([ask(canvas_of(1).copy(), prompt="other")], first)
     assert calls == [1]
-    assert torch.equal(cast("Any", first[0]).canvas, cast("Any", second[0]).canvas)
+    assert cast("Row", first[0]).view is cast("Row", second[0]).view
     model.begin([ask(canvas_of(2)), ask(canvas_of(3))], [second[0], None])
     assert calls == [1, 2]
 
@@ -282,8 +282,8 @@ def test_an_unchanged_canvas_is_not_seen_again(
 def test_a_network_may_see_the_canvas_encoded(eight_folder: Path) -> None:
     model, canvas = opened(eight_folder), canvas_of(1)
     (row,) = finish(model, [ask(canvas, prompt="sunset", steps=1)])
-    assert row.canvas is not None
-    assert torch.equal(row.canvas, model.parts.encode_pictures(canvas[None]))
+    assert row.view.canvas is not None
+    assert torch.equal(row.view.canvas, model.parts.encode_pictures(canvas[None]))
     (other,) = finish(model, [ask(canvas_of(2), prompt="sunset", steps=1)])
     assert not torch.allclose(cast("Any", row.clean), cast("Any", other.clean), atol=1e-6)
 

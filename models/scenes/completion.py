@@ -27,9 +27,9 @@ READER, WIDTH = (64, 96, 128), (48, 96, 128)
 CODES = 24  # channels that the reader ends with
 BARE_TOO = 0.15
 DRAWN = 0.1  # what a place that was drawn counts, beside a bare one
-NORMAL = 2.0  # weight of how far codes are from standard normal, in nats of the whole map
-CRITICISED = 0.1
-PLAIN_UNTIL = 0.2  # of the plan: the critic joins when there are maps to look at
+NORMAL = 0.4  # weight of how far codes are from standard normal, in nats of the whole map
+CRITICISED = 0.3
+PLAIN_UNTIL = 0.1  # of the plan: the critic joins when there are maps to look at
 SMOOTH_EVERY = 4
 Say = Callable[[Tensor], Tensor]
 """Mean embeddings (n, w) of tokens (n, t)."""

@@ -3,8 +3,8 @@
 Role: beside the critic, which judges pictures by what was asked, it sees the latents alone. On true
 ones it learns the material that was drawn at each place, on made ones to call every place made; the
 student wants each place named as drawn (a discriminator that segments: Sushko et al., You Only Need
-Adversarial Supervision for Semantic Image Synthesis, OASIS, 2021). Where paper is bare any material
-will do. Knows nothing of words and noise levels.
+Adversarial Supervision for Semantic Image Synthesis, OASIS, 2021). Knows nothing of words and noise
+levels.
 """
 
 from __future__ import annotations
@@ -107,12 +107,9 @@ def unlike(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
 
 
 def named(logits: Tensor, shares: Tensor) -> Tensor:
-    """Lower when each place is named as drawn, and bare places as anything that is painted. What is
-    rare counts more, by the root of how rare it is."""
-    chance = F.log_softmax(logits, 1)
-    painted = torch.logsumexp(logits[:, :-1], 1) - torch.logsumexp(logits, 1)
-    materials = shares[:, :-1]
+    """Lower when each place is named as drawn. What is rare counts more, by the root of how rare it
+    is."""
+    chance, materials = F.log_softmax(logits, 1)[:, :-1], shares[:, :-1]
     common = materials.mean((0, 2, 3)).clamp(min=1e-4)
     rare = common.rsqrt() / (common.sqrt().sum() / common.sum())
-    known = (materials * chance[:, :-1] * rare[:, None, None]).sum(1)
-    return -(known + shares[:, -1] * painted).mean()
+    return -(materials * chance * rare[:, None, None]).sum(1).mean()

@@ -2,9 +2,9 @@
 
 Role: the composition root of training: paints the data, then trains in five stages, each from what
 the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher;
-`layout`, what bare paper shows; and `distil`, which writes `weights/`. Resumes by itself; uses a GPU
-with larger batches if there is one.
-On two CPU cores `all` takes seven hours with the default minutes.
+`layout`, what bare paper shows; and `distil`, which writes `weights/`. Resumes by itself; uses a
+GPU with larger batches if there is one. On two CPU cores `all` takes seven hours with the default
+minutes.
 """
 
 from __future__ import annotations

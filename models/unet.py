@@ -44,7 +44,7 @@ from models.checkpoint import (
     open_checkpoint,
     to_pixels,
 )
-from models.finer import Finer, grown
+from models.finer import Finer, enlarged, grown
 from models.sigmas import Levels
 from models.views import Looked, View, views
 
@@ -85,6 +85,11 @@ class Row:
         """Whether its next step is at twice the size, and whether it is the first of those."""
         done = self.step - len(self.levels.times)
         return done >= 0, done == 0
+
+    @property
+    def edge(self) -> int:
+        """Of the latents that it ends with."""
+        return int((self.finer.noise if self.finer else self.latents).shape[-1])
 
     def level(self) -> tuple[float, float, float]:
         """σ now, σ then, and the time that the network is told, of the next step."""
@@ -271,16 +276,19 @@ class UNetModel:
 
     @torch.inference_mode()
     def decode(self, states: Sequence[State]) -> list[Payload]:
-        """The clean estimates as pictures, uint8 (H, W, 3), one call a size."""
-        clean = [row.clean for row in _rows(states) if row.clean is not None]
+        """The clean estimates as pictures, uint8 (H, W, 3), one call a size; enlarged where a row
+        isn't at its own size yet."""
+        rows = _rows(states)
+        clean = [row.clean for row in rows if row.clean is not None]
         assert len(clean) == len(states), "decoded before its first step"
-        sizes: dict[int, list[int]] = {}
-        for index, latents in enumerate(clean):
-            sizes.setdefault(latents.shape[-1], []).append(index)
+        sizes: dict[tuple[int, int], list[int]] = {}
+        for index, (row, latents) in enumerate(zip(rows, clean, strict=True)):
+            sizes.setdefault((latents.shape[-1], row.edge), []).append(index)
         pictures: dict[int, Payload] = {}
-        for indices in sizes.values():
+        for (edge, wanted), indices in sizes.items():
             with _memory_errors():
                 decoded = self.parts.decode(torch.cat([clean[i] for i in indices]))
+                decoded = enlarged(decoded) if wanted > edge else decoded
             if not bool(torch.isfinite(decoded).all()):
                 raise BadOutput("the decoder's answer isn't finite")
             pictures.update(zip(indices, map(Picture, to_pixels(decoded)), strict=True))

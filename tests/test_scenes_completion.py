@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.layout import Layout, LayoutShape, unfolded
 from models.scenes import completion
-from models.scenes.asked import Asked
+from models.scenes.asked import Requests
 from models.scenes.completion import Reader, Rows, certain, coded, free, train_layout
 from models.scenes.critic import Critic
 from models.scenes.dataset import Dataset
@@ -44,19 +44,19 @@ def say(tokens: Tensor) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Requests:
     tokenizer = make_tokenizer(tmp_path_factory.mktemp("words"), ["day", "sunset"] * 20)
-    return Asked(world(), tokenizer)
+    return Requests(world(), tokenizer)
 
 
 @pytest.fixture(scope="module")
-def learnt(asked: Asked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+def learnt(asked: Requests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(completion, "PLAIN_UNTIL", 2.0)  # codes alone: a critic takes far longer
         yield trained(asked, tmp_path_factory.mktemp("run"), 200)
 
 
-def trained(asked: Asked, folder: Path, steps: int, stop_after: int | None = None) -> Layout:
+def trained(asked: Requests, folder: Path, steps: int, stop_after: int | None = None) -> Layout:
     torch.manual_seed(1)
     plan = Plan(
         folder / "layout.pt", 1e-2, seed=1, steps=steps, stop_after=stop_after, save_seconds=1e9,
@@ -88,7 +88,7 @@ def test_codes_make_different_whole_scenes_of_bare_paper(learnt: Layout) -> None
 
 
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
-    asked: Asked, tmp_path: Path
+    asked: Requests, tmp_path: Path
 ) -> None:
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
@@ -100,13 +100,13 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
 
 
 @pytest.fixture
-def rows(asked: Asked) -> Rows:
+def rows(asked: Requests) -> Rows:
     numbers = np.arange(6)
     canvas, true = asked.drawn(np.random.default_rng(0), numbers, numbers > 9, EDGE)
     return Rows(canvas, true, torch.zeros(6, 4))
 
 
-def test_canvases_come_with_what_is_truly_there(asked: Asked, rows: Rows) -> None:
+def test_canvases_come_with_what_is_truly_there(asked: Requests, rows: Rows) -> None:
     assert torch.equal(rows.true.argmax(1)[:, 0, 0], torch.full((6,), SKY))
     assert rows.true.argmax(1)[:, -1, -1].tolist() == [MEADOW, SAND] * 3
     parts = unfolded(rows.canvas, FOLD.cells)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.autoencoder import start_linear
@@ -20,7 +21,7 @@ from models.scenes.latents import encode_all, weights
 from models.scenes.loop import Plan
 from models.scenes.nets import FOLD, Painter, Shape, make_autoencoder, make_painter, make_tokenizer
 from models.scenes.painter import paint_scene
-from models.scenes.sharpen import sharpen
+from models.scenes.sharpen import detail, sharpen
 from models.scenes.train import main
 
 TINY = Shape(
@@ -215,9 +216,17 @@ def test_sharpening_leaves_the_encoder_alone(tmp_path: Path) -> None:
     data = painted(64)
     vae = make_autoencoder(TINY).eval()
     start_linear(vae, data)
-    sharp = sharpen(vae, [data], plan(tmp_path), batch=2, crop=32, width=WIDTH)
+    sharp = sharpen(vae, [data], plan(tmp_path), batch=2, crop=32)
     assert all(same(sharp.encoder, vae.encoder))
     assert not all(same(sharp.decoder, vae.decoder))
+
+
+def test_detail_counts_lines_wherever_they_run() -> None:
+    lines = torch.full((1, 3, 66, 66), -1.0)
+    lines[..., ::4] = 1
+    there, moved = detail(lines), detail(lines.roll(1, 3))
+    assert torch.allclose(there, moved, rtol=1e-3)
+    assert (detail(F.avg_pool2d(lines, 3, 1, 1)) < 0.6 * there).all()
 
 
 def test_one_command_trains_everything(

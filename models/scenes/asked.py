@@ -25,7 +25,7 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 Numbers = NDArray[Any]
 
 
-class Asked:
+class Requests:
     """Draws what is asked for. Scenes `rows` (n,), some `turned` (n,), left for right."""
 
     def __init__(self, data: Dataset, tokenizer: CLIPTokenizer) -> None:

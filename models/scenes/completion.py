@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from models.layout import Layout, complete, unfolded
 from models.scenes import critic
-from models.scenes.asked import Asked
+from models.scenes.asked import Requests
 from models.scenes.loop import Loop, Plan, half_precision
 
 EDGE = 32  # places of the folded canvas, each way
@@ -65,7 +65,7 @@ class Reader(nn.Module):
 
 
 def train_layout(
-    layout: Layout, asked: Asked, say: Say, plan: Plan, batch: int = 16, edge: int = EDGE
+    layout: Layout, asked: Requests, say: Say, plan: Plan, batch: int = 16, edge: int = EDGE
 ) -> Layout:
     """Train in place; answers the averaged network."""
     shape, device = layout.shape, next(layout.parameters()).device
@@ -90,7 +90,7 @@ def train_layout(
     return cast(Layout, cast(nn.ModuleList, loop.average)[0])
 
 
-def _rows(rng: np.random.Generator, asked: Asked, say: Say, count: int, edge: int) -> Rows:
+def _rows(rng: np.random.Generator, asked: Requests, say: Say, count: int, edge: int) -> Rows:
     rows = rng.integers(0, len(asked.data), count)
     canvas, true = asked.drawn(rng, rows, rng.random(count) < 0.5, edge, BARE_TOO)
     words = say(asked.tokens(rng, rows))

@@ -5,9 +5,8 @@ that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adver
 in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp, and a judge of
 places that each shows what was drawn there. What the canvas and the noise leave no choice about is
 to be what the painter made of it, and to look alike to the teacher's eyes (features matched as in
-Wang et al., pix2pixHD, 2018; in latent space: Kang et al., Diffusion2GAN, 2024). On bare paper
-noise stands for a layout (`codes.py`), which keeps seeds different; and later steps keep to what
-the first chose. The text encoder stays as it is: the critic reads its words.
+Wang et al., pix2pixHD, 2018; in latent space: Kang et al., Diffusion2GAN, 2024). Later steps keep
+to what the first chose. The text encoder stays as it is: the critic reads its words.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
 from models.scenes.places import Places, drawn, located, unlike
 from models.scenes.sight import Glance, Sight, glances
 
-LATER = (0.75, 0.75, 2 / 3, 0.5, 0.5, 1 / 3, 0.25)
+LATER = [level for steps in (2, 3, 4) for level in step_sigmas(steps)[1:-1]]
 """Noise levels at which runs of 2, 3 and 4 steps go on; each begins at 1."""
 FINE_SERVED = (0.5, 0.5, 0.25)
 FINE_EVERY = 6

@@ -5,8 +5,8 @@ Role: the second of the trainings, whose result is the teacher of the third. Noi
 start from the canvas instead of the painting (strength below 1), some from a painting twice as
 small (the finer picture that follows when the pen rests). The first part of the training sees
 pictures at half size: more of them for the same cost, and the autoencoder's latents can be shrunk.
-Bare paper shows what the true label map has there; when served, the
-layout network says what it shows.
+Bare paper shows what the true label map has there; when served, the layout network says what it
+shows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from models.finer import STRENGTH
-from models.scenes.asked import Asked, Numbers
+from models.scenes.asked import Requests, Numbers
 from models.scenes.dataset import Dataset
 from models.scenes.latents import Latents
 from models.scenes.loop import Loop, Plan, half_precision
@@ -68,7 +68,7 @@ class Feed:
     def __init__(
         self, data: Dataset, latents: Latents, tokenizer: CLIPTokenizer, weights: Tensor
     ) -> None:
-        self.asked, self.latents, self.weights = Asked(data, tokenizer), latents, weights
+        self.asked, self.latents, self.weights = Requests(data, tokenizer), latents, weights
 
     def plain(self, rng: np.random.Generator, count: int, half: bool = False) -> Batch:
         rows, turned = rng.integers(0, len(self.latents), count), rng.random(count) < 0.5

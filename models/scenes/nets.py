@@ -1,10 +1,9 @@
 """The networks of `scenes`: their shapes, their tokenizer, their folder on disk.
 
 Role: make untrained networks, save trained ones as an ordinary diffusers folder, open it again.
-Shapes follow speed on two CPU cores: attention at the lowest level only, 32 channels in the
-autoencoder with most blocks at latent size (about 20 ms, 9 ms and 11 ms a call for network,
-encoder and decoder at 256² in bf16). Invariant: every component of a saved folder opens through
-its own `from_pretrained` without a network. Knows nothing of training.
+Shapes follow speed on two CPU cores: attention at the lowest level only, the autoencoder wholly at
+latent size (docs/benchmarks.md has the times). Invariant: every component of a saved folder opens
+through its own `from_pretrained` without a network. Knows nothing of training.
 """
 
 from __future__ import annotations

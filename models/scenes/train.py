@@ -25,7 +25,7 @@ from torch.multiprocessing.spawn import spawn
 from transformers import CLIPTokenizer
 
 from models.layout import Layout, LayoutShape, open_layout, save_layout
-from models.scenes.asked import Asked
+from models.scenes.asked import Requests
 from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
 from models.scenes.completion import train_layout
@@ -129,7 +129,7 @@ def _autoencoder(options: argparse.Namespace, data: Dataset, fine: Dataset) -> N
 
 def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     vae = trained_autoencoder(options.out).to(device_for_training())
-    plan = _plan(options, "decoder", 2e-4, 40.0)
+    plan = _plan(options, "decoder", 3e-4, 10.0)
     sharpen(vae, [data, fine], plan, max(1, _batch(options) // 2))
 
 
@@ -155,7 +155,7 @@ def _layout(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
 
     layout = Layout(LayoutShape(len(FOLD.colours), FOLD.cells, text.config.hidden_size))
     plan = replace(_plan(options, "layout", 1e-3, 40.0), momentum=0.5, average=0.998)
-    asked = Asked(data.held(), tokenizer)
+    asked = Requests(data.held(), tokenizer)
     trained = train_layout(layout.to(text.device), asked, say, plan, _batch(options))
     if rank() == 0:
         save_layout(trained.cpu(), folder)

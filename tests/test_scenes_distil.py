@@ -171,17 +171,20 @@ def test_later_steps_go_on_as_a_run_of_so_many_steps_does(feed: Feed, teacher: P
         first, *between, last = student.seen
         assert torch.equal(first, lesson.noise[0]), "from noise alone"
         assert len(between) == len(lesson.levels) - 2
-        x = lesson.noise[0][:2]
+        x = lesson.noise[0][: lesson.onward]
         for now, then in pairwise(lesson.levels):
             x = now + then / now * (x - now)  # Euler's step, from an Eraser's answer
-        assert torch.allclose(last[:2], x, atol=1e-5)
-        at = lesson.later.sigma[2:, None, None, None]
-        afresh = (1 - at) * lesson.later.start[2:] + at * lesson.noise[1][2:]
-        assert torch.allclose(last[2:], afresh, atol=1e-5)
+        assert torch.allclose(last[: lesson.onward], x, atol=1e-5)
+        at = lesson.later.sigma[lesson.onward :, None, None, None]
+        start, noise = lesson.later.start[lesson.onward :], lesson.noise[1][lesson.onward :]
+        afresh = (1 - at) * start + at * noise
+        assert torch.allclose(last[lesson.onward :], afresh, atol=1e-5)
         sigma = torch.cat([lesson.begin.sigma, lesson.later.sigma])[:, None, None, None]
         assert torch.allclose(answers.made, sigma, atol=1e-4)
         assert torch.equal(answers.true, torch.cat([lesson.begin.clean, lesson.later.clean]))
-        assert torch.equal(answers.asked.canvas[:2], answers.asked.canvas[12:14])
+        begun = len(lesson.begin.sigma)
+        same = answers.asked.canvas[begun : begun + lesson.onward]
+        assert torch.equal(answers.asked.canvas[: lesson.onward], same)
 
 
 def test_a_painter_never_sees_bare_paper(feed: Feed) -> None:

@@ -238,6 +238,7 @@ def test_batches_show_the_canvas_of_their_painting(feed: Feed) -> None:
         assert batch.clean.shape == batch.start.shape == (count, 6, edge, edge)
         assert batch.canvas.shape == (count, FOLD.channels, edge, edge)
         assert batch.tokens.shape == (count, 32)
+        assert batch.said.shape == (count, len(VOCABULARY))
         assert batch.scale == scale
         assert float(batch.sigma.min()) > 0
         assert float(batch.sigma.max()) <= 1

@@ -1,6 +1,6 @@
 """What is asked of the networks in training: canvases as hands drew them, and captions.
 
-Role: from a data set to folded canvases, the true label maps beside them, and tokens. Captions get
+Role: from a data set to folded canvases, the true label maps beside them, tokens and known words. Captions get
 unknown words and are at times empty. Knows nothing of latents and losses.
 """
 
@@ -18,6 +18,7 @@ from models.layout import complete, unfolded
 from models.scenes.dataset import Dataset
 from models.scenes.nets import FOLD, tokenize
 from models.scenes.sketch import BARE
+from models.scenes.words import said
 
 EMPTY_PROMPTS = 0.08
 STRANGE_PROMPTS = 0.2
@@ -47,9 +48,11 @@ class Requests:
         """Folded canvases whose bare paper shows what is truly there."""
         return complete(*self.drawn(rng, rows, turned, edge), FOLD.cells)
 
-    def tokens(self, rng: np.random.Generator, rows: Numbers) -> Tensor:
-        """(n, 32) int64."""
-        return tokenize(self.tokenizer, [prompt(rng, self.data.captions[i]) for i in rows])
+    def worded(self, rng: np.random.Generator, rows: Numbers) -> tuple[Tensor, Tensor]:
+        """Tokens (n, 32), and the words that they say (n, groups), as `words.said`; int64."""
+        prompts = [prompt(rng, self.data.captions[i]) for i in rows]
+        words = [said(text, self.data.words[i]) for text, i in zip(prompts, rows, strict=True)]
+        return tokenize(self.tokenizer, prompts), torch.tensor(words)
 
     def _one(
         self, rng: np.random.Generator, index: int, turned: bool, edge: int, bare: float

@@ -93,7 +93,7 @@ def train_layout(
 def _rows(rng: np.random.Generator, asked: Requests, say: Say, count: int, edge: int) -> Rows:
     rows = rng.integers(0, len(asked.data), count)
     canvas, true = asked.drawn(rng, rows, rng.random(count) < 0.5, edge, BARE_TOO)
-    words = say(asked.tokens(rng, rows))
+    words = say(asked.worded(rng, rows)[0])
     return Rows(canvas.to(words.device), true.to(words.device), words)
 
 

@@ -2,11 +2,12 @@
 
 Role: the student starts as the teacher and answers the clean latents at once, from the noise levels
 that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adversarial distillation
-in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp, and a judge of
-places that each shows what was drawn there. What the canvas and the noise leave no choice about is
-to be what the painter made of it, and to look alike to the teacher's eyes (features matched as in
-Wang et al., pix2pixHD, 2018; in latent space: Kang et al., Diffusion2GAN, 2024). Later steps keep
-to what the first chose. The text encoder stays as it is: the critic reads its words.
+in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp, a judge of places
+that each shows what was drawn there, and a judge of words that each is seen. What the canvas and
+the noise leave no choice about is to be what the painter made of it, and to look alike to the
+teacher's eyes (features matched as in Wang et al., pix2pixHD, 2018; in latent space: Kang et al.,
+Diffusion2GAN, 2024). Later steps keep to what the first chose. The text encoder stays as it is: the
+critic reads its words.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from models.scenes.flow import Batch, Feed, step_sigmas
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
 from models.scenes.places import Places, drawn, located, unlike
+from models.scenes.words import Words, worded
 from models.scenes.sight import Glance, Sight, glances
 
 LATER = [level for steps in (2, 3, 4) for level in step_sigmas(steps)[1:-1]]
@@ -37,6 +39,7 @@ SMOOTH_EVERY = 4  # steps: the critic's smoothness costs as much as all else of 
 WIDTH = (48, 96, 160)
 CRITIC_RATE = 2.5  # times the student's: judges that learn slowly ask for nothing but grain
 PLACED = 1.0  # weight of what each place shows
+WORDED = 2.0  # and of what the words said
 LIKE = 10.0  # and of what the sight finds where the canvas is painted
 FOLLOW, NEAR = 6.0, 0.25
 """Weight of being what the painter made of it, and the error up to which that counts squared."""
@@ -67,17 +70,17 @@ class Lessons:
         self.feed = feed
 
     def plain(self, rng: np.random.Generator, count: int) -> Lesson:
-        """Three in four rows begin, an eighth go on from the first of them, as many from
-        paintings; at least one row is of each kind."""
-        few = max(1, count // 8)
-        begin = self.feed.plain(rng, max(few, count - 2 * few))
+        """A quarter of the rows go on from an answer to one that begins, an eighth from paintings,
+        the others begin; at least one row is of each kind."""
+        gone, fresh = max(1, count // 4), max(1, count // 8)
+        begin = self.feed.plain(rng, max(gone, count - gone - fresh))
         begin = replace(begin, sigma=torch.ones(len(begin.sigma)))
         steps = int(rng.integers(2, 5))
         levels = step_sigmas(steps)[: int(rng.integers(2, steps + 1))]
-        at = torch.cat([torch.full((few,), levels[-1]), torch.from_numpy(rng.choice(LATER, few))])
-        later = joined(begin.first(few), self.feed.plain(rng, few), at.float())
+        at = [levels[-1]] * gone + rng.choice(LATER, fresh).tolist()
+        later = joined(begin.first(gone), self.feed.plain(rng, fresh), torch.tensor(at))
         noise = _noise(rng, begin.clean), _noise(rng, later.clean)
-        return Lesson(begin, later, noise, levels, few)
+        return Lesson(begin, later, noise, levels, gone)
 
     def fine(self, rng: np.random.Generator, count: int) -> Lesson:
         batch = self.feed.fine(rng, count)
@@ -92,9 +95,8 @@ def _noise(rng: np.random.Generator, like: Tensor) -> Tensor:
 
 def joined(one: Batch, other: Batch, sigma: Tensor) -> Batch:
     """Both, one after the other, at other noise levels."""
-    pairs = ((one.clean, other.clean), (one.start, other.start), (one.canvas, other.canvas))
-    clean, start, canvas = (torch.cat(pair) for pair in pairs)
-    return Batch(clean, start, canvas, torch.cat([one.tokens, other.tokens]), sigma, one.scale)
+    both = (torch.cat(pair) for pair in zip(one.parts, other.parts, strict=True))
+    return replace(Batch(*both, one.scale), sigma=sigma)
 
 
 def distil(
@@ -114,7 +116,8 @@ def distil(
     nothing = tokenize(lessons.feed.asked.tokenizer, [""]).to(device)
     sight = Sight(eyes, eyes.text(nothing).last_hidden_state)
     critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)
-    rivals = Rivals(sight, critic, Places(channels, sight.channels), CRITIC_RATE * plan.rate)
+    judges = Places(channels, sight.channels), Words(channels, sight.channels)
+    rivals = Rivals(sight, critic, *judges, CRITIC_RATE * plan.rate)
     rivals.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     loop = Loop(plan, student, {"rivals": rivals, "judges": rivals.judge})
     weights = lessons.feed.weights.to(device)
@@ -133,20 +136,24 @@ def distil(
 
 @dataclass(frozen=True)
 class Answers:
-    """What a student made (n, c, h, w) of what was asked, and what the painter made of it."""
+    """What a student made (n, c, h, w) of what was asked, with the words `said` (n, groups), and
+    what the painter made of it."""
 
     made: Tensor
     true: Tensor
     asked: Asked
+    said: Tensor
 
 
 class Rivals(nn.Module):
-    """Who judges the student: the critic and the judge of places, what they see by, and the
-    optimizer of both, `judge`."""
+    """Who judges the student: the critic, the judges of places and of words, what they see by,
+    and the optimizer of all three, `judge`."""
 
-    def __init__(self, sight: Sight, critic: Critic, places: Places, rate: float) -> None:
+    def __init__(
+        self, sight: Sight, critic: Critic, places: Places, words: Words, rate: float
+    ) -> None:
         super().__init__()
-        self.sight, self.critic, self.places = sight, critic, places
+        self.sight, self.critic, self.places, self.words = sight, critic, places, words
         self.judge = torch.optim.AdamW(self.parameters(), rate, (0.5, 0.99), weight_decay=0.0)
 
     def loss(self, answers: Answers, smooth: float) -> Tensor:
@@ -160,6 +167,7 @@ class Rivals(nn.Module):
         shares = drawn(asked.canvas)
         loss = criticised(self.critic, self.judge, true, seen, asked, smooth)
         loss = loss + PLACED * located(self.places, self.judge, true, seen, shares, smooth)
+        loss = loss + WORDED * worded(self.words, self.judge, true, seen, answers.said)
         return loss + LIKE * unlike(seen[1:], true[1:])
 
 
@@ -179,13 +187,15 @@ def answered(student: Painter, lesson: Lesson) -> Answers:
     at = later.sigma[:, None, None, None]
     noisy = torch.lerp(later.start, lesson.noise[1], at)
     if lesson.begin is None:
-        return Answers(_clean(student, later, noisy), later.clean, _asked(student, later))
+        made = _clean(student, later, noisy)
+        return Answers(made, later.clean, _asked(student, later), later.said)
     begin, noise = lesson.begin, lesson.noise[0]
     first = _clean(student, begin, noise)
     gone = _gone_on(student, later.first(onward), (noise, first[:onward]), lesson.levels)
     second = _clean(student, later, torch.cat([gone, noisy[onward:]]))
     both = joined(begin, later, torch.cat([begin.sigma, later.sigma]))
-    return Answers(torch.cat([first, second]), both.clean, _asked(student, both))
+    made = torch.cat([first, second])
+    return Answers(made, both.clean, _asked(student, both), both.said)
 
 
 @torch.no_grad()

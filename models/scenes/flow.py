@@ -40,25 +40,27 @@ Predict = Callable[..., Tensor]
 @dataclass(frozen=True)
 class Batch:
     """Rows of one size. `clean` and `start` (n, c, h, w): what is aimed at, and what the noise is
-    mixed with; `canvas` (n, k, h, w) folded; `tokens` (n, 32); `sigma` (n,)."""
+    mixed with; `canvas` (n, k, h, w) folded; `tokens` (n, 32) and the words that they say, `said`
+    (n, groups); `sigma` (n,)."""
 
     clean: Tensor
     start: Tensor
     canvas: Tensor
     tokens: Tensor
+    said: Tensor
     sigma: Tensor
     scale: int
 
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        return self.clean, self.start, self.canvas, self.tokens, self.said, self.sigma
+
     def to(self, device: torch.device) -> Batch:
-        parts = (self.clean, self.start, self.canvas, self.tokens, self.sigma)
-        clean, start, canvas, tokens, sigma = (part.to(device) for part in parts)
-        return Batch(clean, start, canvas, tokens, sigma, self.scale)
+        return Batch(*(part.to(device) for part in self.parts), self.scale)
 
     def first(self, count: int) -> Batch:
         """The first so many rows."""
-        parts = (self.clean, self.start, self.canvas, self.tokens, self.sigma)
-        clean, start, canvas, tokens, sigma = (part[:count] for part in parts)
-        return Batch(clean, start, canvas, tokens, sigma, self.scale)
+        return Batch(*(part[:count] for part in self.parts), self.scale)
 
 
 class Feed:
@@ -101,8 +103,8 @@ class Feed:
     ) -> Batch:
         edge = latents[0].shape[3]
         canvas = self.asked.completed(rng, rows, turned, edge)
-        tokens = self.asked.tokens(rng, rows)
-        return Batch(*latents, canvas, tokens, torch.from_numpy(sigma).float(), scale)
+        tokens, said = self.asked.worded(rng, rows)
+        return Batch(*latents, canvas, tokens, said, torch.from_numpy(sigma).float(), scale)
 
 
 def draw_sigmas(rng: np.random.Generator, count: int) -> Numbers:

@@ -33,8 +33,8 @@ class Places(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(latents, width, 3, padding=1)
         self.looks = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in features)
-        self.down = nn.ModuleList(_block(width) for _ in features)
-        self.up = nn.ModuleList(_block(width) for _ in features)
+        self.down = nn.ModuleList(block(width) for _ in features)
+        self.up = nn.ModuleList(block(width) for _ in features)
         self.last = nn.Conv2d(width, KINDS, 1)
 
     def forward(self, seen: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -54,7 +54,8 @@ class Places(nn.Module):
         return logits, passed
 
 
-def _block(width: int) -> nn.Sequential:
+def block(width: int) -> nn.Sequential:
+    """Two normalised 3 × 3 convolutions, to add to what they read."""
     layers = (
         nn.Sequential(nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
         for _ in range(2)

@@ -74,7 +74,7 @@ class Checkpoint:
             # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
             torch.nn.Module.to(part, device=self.device, dtype=dtype)
         if self.layout is not None:
-            self.layout.to(self.device)  # in fp32, so that a seed is the same scene everywhere
+            self.layout.to(self.device)  # in fp32: a seed's scene hangs on small numbers
         for part in (self.unet, self.vae):
             part.to(memory_format=torch.channels_last)
 
@@ -173,8 +173,20 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
     networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
     own = Path(folder)
     checkpoint = Checkpoint(*networks, schedule, device, open_fold(own), open_layout(own))
+    _check_channels(folder, checkpoint)
     checkpoint.to(torch.float32)
     return checkpoint
+
+
+def _check_channels(folder: str, parts: Checkpoint) -> None:
+    """Whether the network takes latents, or latents and what is seen of a canvas."""
+    takes, latents = int(parts.unet.config.in_channels), parts.channels
+    beside = latents if parts.fold is None else parts.fold.channels
+    if takes not in (latents, latents + beside):
+        raise CannotLoad(
+            f"{folder}: its UNet takes {takes} channels, where latents have {latents} and what is "
+            f"seen of a canvas {beside}; a folded canvas is described by canvas.json in the folder"
+        )
 
 
 def _index(folder: str) -> dict[str, Any]:

@@ -152,7 +152,8 @@ class UNetModel:
 
     @torch.inference_mode()
     def begin(self, requests: Sequence[Request], previous: Sequence[State | None]) -> list[State]:
-        """A row for each request. Only prompts and canvases that are new get encoded."""
+        """A row for each request. Prompts and canvases that are known aren't looked at again, but
+        for a folded canvas that a run starts from, which is encoded each time."""
         with _memory_errors():
             words = self._embed([str(request.params["prompt"]) for request in requests])
             both = zip(

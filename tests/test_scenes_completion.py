@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.layout import Layout, LayoutShape, unfolded
 from models.scenes import completion
-from models.scenes.asked import Requests
+from models.scenes.asked import Choice, Requests
 from models.scenes.completion import Reader, Rows, certain, coded, free, train_layout
 from models.scenes.critic import Critic
 from models.scenes.dataset import Dataset
@@ -36,7 +36,11 @@ def world(count: int = 60) -> Dataset:
     canvases = np.full((count, 2, 64, 64), BARE, np.uint8)
     canvases[:, 0, 32:] = maps[:, 32:]
     empty = np.zeros((count, 64, 64, 3), np.uint8)
-    return Dataset(empty, canvases, [["day"]] * count, [{}] * count, maps)
+    words = {"time": "day", "season": "summer", "weather": "clear", "style": "clean"}
+    return Dataset(empty, canvases, [["day"]] * count, [words] * count, maps)
+
+
+FIRST = Choice(np.arange(6), np.arange(6) % 2, np.zeros(6, bool))
 
 
 def say(tokens: Tensor) -> Tensor:
@@ -101,8 +105,7 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
 
 @pytest.fixture
 def rows(asked: Requests) -> Rows:
-    numbers = np.arange(6)
-    canvas, true = asked.drawn(np.random.default_rng(0), numbers, numbers > 9, EDGE)
+    canvas, true = asked.drawn(np.random.default_rng(0), FIRST, EDGE)
     return Rows(canvas, true, torch.zeros(6, 4))
 
 
@@ -114,8 +117,7 @@ def test_canvases_come_with_what_is_truly_there(asked: Requests, rows: Rows) -> 
     assert known.any()
     assert not known.all()
     assert (parts[:, :-1].argmax(1) == rows.true.argmax(1))[known].all()
-    numbers = np.arange(6)
-    bare, _ = asked.drawn(np.random.default_rng(0), numbers, numbers > 9, EDGE, bare=1.0)
+    bare, _ = asked.drawn(np.random.default_rng(0), FIRST, EDGE, bare=1.0)
     assert (unfolded(bare, FOLD.cells)[:, -1] == 1).all()
 
 

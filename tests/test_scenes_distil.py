@@ -19,7 +19,15 @@ from models.scenes.distil import Lessons, answered, distil
 from models.scenes.flow import Feed
 from models.scenes.latents import encode_all, weights
 from models.scenes.loop import Plan
-from models.scenes.nets import FOLD, Painter, Shape, make_autoencoder, make_painter, make_tokenizer
+from models.scenes.nets import (
+    FOLD,
+    Painter,
+    Shape,
+    bare_paper,
+    make_autoencoder,
+    make_painter,
+    make_tokenizer,
+)
 from models.scenes.painter import paint_scene
 from models.scenes.sharpen import detail, sharpen
 from models.scenes.train import main
@@ -187,8 +195,11 @@ def test_later_steps_go_on_as_a_run_of_so_many_steps_does(feed: Feed, teacher: P
         assert torch.equal(answers.asked.canvas[: lesson.onward], same)
 
 
-def test_a_painter_never_sees_bare_paper(feed: Feed) -> None:
+def test_a_student_never_sees_bare_paper_and_its_teacher_does(feed: Feed) -> None:
     rng, kinds = np.random.default_rng(0), len(FOLD.colours)
+    asked = feed.asked
+    bare = Feed(asked.data, feed.latents, asked.tokenizer, feed.weights, bare=1.0).plain(rng, 4)
+    assert torch.equal(bare.canvas, bare_paper(bare.clean))
     for batch in (feed.plain(rng, 8), feed.plain(rng, 8, half=True), feed.fine(rng, 4)):
         assert batch.canvas[:, kinds - 1 :: kinds].abs().max() == 0
         parts = batch.canvas.view(len(batch.canvas), FOLD.cells**2, kinds, -1)
@@ -236,7 +247,6 @@ def test_one_command_trains_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
-    monkeypatch.setattr("models.scenes.distil.WIDTH", WIDTH)
     options = (
         f"--out {tmp_path} --weights {tmp_path}/weights --scenes 3 --fine 2 --steps 2 --batch 2"
     )
@@ -253,10 +263,41 @@ def test_one_command_trains_everything(
     }
     assert (tmp_path / "teacher" / "unet").exists()
     stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
-    again = ["distil", *options.split()]
-    main(again)  # all done: nothing is painted or trained anew
+    capsys.readouterr()
+    main(["distil", *options.split()])  # all done: nothing is painted or trained anew
     assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
-    assert "100.0 %" in capsys.readouterr().out
+    assert "student: step 2, 100.0 %" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stage", "missing"), [("sharpen", "autoencoder"), ("layout", "unet"), ("distil", "autoencoder")]
+)
+def test_a_stage_says_which_one_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, missing: str
+) -> None:
+    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
+    with pytest.raises(SystemExit, match=f"run `{missing}` first"):
+        main([stage, *f"--out {tmp_path} --scenes 2 --fine 1 --steps 1 --batch 2".split()])
+
+
+def test_weights_are_not_trained_on_from_below_other_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
+    options = f"--out {tmp_path} --scenes 2 --fine 1 --steps 1 --batch 2".split()
+    main(["autoencoder", *options])
+    main(["sharpen", *options])
+    (tmp_path / "autoencoder.pt").unlink()
+    main(["autoencoder", *options, "--seed", "5"])
+    with pytest.raises(SystemExit, match="move it away"):
+        main(["sharpen", *options])
+
+
+@pytest.mark.parametrize("wrong", ["--steps 0", "--batch 0", "--minutes 0", "--steps 1 --minutes 1"])
+def test_lengths_that_are_none_are_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["unet", *wrong.split()])
+    assert wrong.split()[0] in capsys.readouterr().err
 
 
 def test_folded_canvases_have_the_networks_channels(feed: Feed) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from models.scenes.exams import Exam
 from models.scenes.judges import Reading
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.report import BEGIN, END, Fault, Figure, table, write_figures
-from models.scenes.studio import resized
 
 Pictures = NDArray[np.uint8]
 COUNT = 6
@@ -120,7 +120,7 @@ class Copyist(Original):
         steps: int,
         size: int = 256,
     ) -> Pictures:
-        grown = np.stack([resized(canvas, size) for canvas in canvases]).astype(float)
+        grown = np.stack([cv2.resize(canvas, (size, size), interpolation=cv2.INTER_NEAREST) for canvas in canvases]).astype(float)
         grain = [self.grain(c, s, size) for c, s in zip(canvases, seeds, strict=True)]
         return as_bytes(grown + np.stack(grain))
 

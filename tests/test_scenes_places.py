@@ -81,12 +81,14 @@ def test_who_draws_the_wrong_thing_pays(learnt: Places) -> None:
 
 def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: Places) -> None:
     shares = drawn(canvas("sky", "meadow"))
-    judge = torch.optim.SGD(learnt.parameters(), 0.0)
+    optimizer = torch.optim.SGD(learnt.parameters(), 0.0)
     made = smeared(painted(shares)).requires_grad_(True)
-    located(learnt, judge, seen(painted(shares)), seen(made), shares, 4.0).backward()  # type: ignore[no-untyped-call]
+    loss = located(learnt, optimizer, seen(painted(shares)), seen(made), shares, 4.0)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
     assert made.grad is not None
     assert float(made.grad.abs().sum()) > 0
-    judge.zero_grad()
+    assert all(p.grad is None for p in learnt.parameters())
     assert all(p.requires_grad for p in learnt.parameters())
 
 

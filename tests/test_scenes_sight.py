@@ -9,8 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.critic import Asked, Critic, maker_loss
-from models.scenes.nets import FOLD, SCALES, VOCABULARY, Painter, Shape, make_painter
-from models.scenes.sight import GROUPS, MOST_NOISE, Glance, Sight, blank, glances
+from models.scenes.nets import (
+    FOLD,
+    SCALES,
+    VOCABULARY,
+    Painter,
+    Shape,
+    bare_paper,
+    make_painter,
+)
+from models.scenes.sight import GROUPS, MOST_NOISE, Glance, Sight, glances
 
 TINY = Shape(
     autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
@@ -59,7 +67,7 @@ def test_it_finds_what_the_teacher_finds_on_its_way_down(
     assert torch.equal(noisy, (1 - at) * latents + at * glance.noise)
     found.clear()
     unet(
-        torch.cat([noisy, blank(noisy)], 1), glance.sigma * 1000,
+        torch.cat([noisy, bare_paper(noisy)], 1), glance.sigma * 1000,
         sight.silence.expand(2, -1, -1), class_labels=torch.tensor([1, 1]),
     )  # fmt: skip
     lowest = torch.cat([found["quarter"][0], found["middle"]], 1)
@@ -69,7 +77,7 @@ def test_it_finds_what_the_teacher_finds_on_its_way_down(
 
 def test_it_looks_as_at_a_picture_on_bare_paper() -> None:
     white = FOLD(np.full((32, 32, 3), 255, np.uint8), 4)
-    assert torch.equal(blank(torch.zeros(2, 6, 4, 4))[1], torch.from_numpy(white))
+    assert torch.equal(bare_paper(torch.zeros(2, 6, 4, 4))[1], torch.from_numpy(white))
 
 
 def test_the_critic_has_a_place_for_all_of_it(sight: Sight, asked: Asked, glance: Glance) -> None:

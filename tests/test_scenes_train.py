@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-from torch.multiprocessing.spawn import spawn
+from diffusers import AutoencoderTiny
 
 from models.scenes.asked import prompt
-from models.scenes.autoencoder import (
-    picture_loss,
-    psnr,
-    reconstruct,
-    start_linear,
-    to_bytes,
-    to_tensor,
-    train_autoencoder,
-)
+from models import patches
+from models.checkpoint import to_pixels
+from models.scenes.autoencoder import picture_loss, start_linear, to_tensor, train_autoencoder
 from models.scenes.board import on_grid
 from models.scenes.captions import caption
-from models.scenes.critic import learn
-from models.scenes.dataset import HELD_OUT, Dataset, held_out, open_dataset, prepare
-from models.scenes.flow import Feed, sample, step_sigmas, train_painter
+from models.scenes.dataset import HELD_OUT, Bytes, Dataset, held_out, open_dataset, prepare
+from models.scenes.flow import Feed, step_sigmas, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised, weights
 from models.scenes.loop import Loop, Plan
+from models.scenes.measures import psnr
 from models.scenes.muon import orthogonal
 from models.scenes.nets import (
     FOLD,
@@ -37,6 +33,7 @@ from models.scenes.nets import (
     tokenize,
 )
 from models.scenes.painter import paint_scene
+from models.scenes.palette import STRANGERS, VOCABULARY
 
 TINY = Shape(
     autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
@@ -136,54 +133,59 @@ def test_steps_of_matrices_are_about_orthogonal(shape: tuple[int, int]) -> None:
     assert float(values.min()) > 0.3
 
 
-def test_processes_that_train_together_share_gradients_and_clock(tmp_path: Path) -> None:
-    dist.init_process_group("gloo", f"file://{tmp_path}/meet", rank=0, world_size=1)
-    try:
-        net = torch.nn.Linear(2, 1)
-        loop = Loop(plan(tmp_path), net)
-        sums: list[int] = []
-
-        def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
-            sums.append(step)
-            result: torch.Tensor = net(torch.ones(3, 2))
-            return result.square().mean()
-
-        losses = loop.run(loss_of)
-    finally:
-        dist.destroy_process_group()
-    assert sums == [0, 1, 2, 3]
-    assert losses[-1] < losses[0]
-    assert loop.elapsed > 0
-
-
-def test_an_interrupt_saves_and_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_step_and_saves(tmp_path: Path, number: signal.Signals) -> None:
     net = torch.nn.Linear(1, 1)
     loop = Loop(plan(tmp_path), net)
 
     def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
         if step == 2:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
         return net(torch.ones(1, 1)).square().mean()  # type: ignore[no-any-return]
 
+    before = signal.getsignal(number)
     with pytest.raises(SystemExit, match="goes on"):
         loop.run(loss_of)
-    assert Loop(plan(tmp_path), torch.nn.Linear(1, 1)).step == 2
+    assert signal.getsignal(number) is before
+    assert Loop(plan(tmp_path), torch.nn.Linear(1, 1)).step == 3, "the step that had begun is done"
+
+
+def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
+    def loss_of(step: int, chance: torch.Generator) -> torch.Tensor:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("gone on")
+
+    with pytest.raises(KeyboardInterrupt):
+        Loop(plan(tmp_path), torch.nn.Linear(1, 1)).run(loss_of)
+    assert not (tmp_path / "net.pt").exists()
+
+
+def test_a_training_isn_t_gone_on_with_other_weights_below_it(tmp_path: Path) -> None:
+    Loop(plan(tmp_path, rests="one"), torch.nn.Linear(1, 1)).save()
+    assert Loop(plan(tmp_path, rests="one"), torch.nn.Linear(1, 1)).step == 0
+    with pytest.raises(SystemExit, match="move it away"):
+        Loop(plan(tmp_path, rests="another"), torch.nn.Linear(1, 1))
+
+
+def reconstruct(vae: AutoencoderTiny, pictures: Bytes) -> Bytes:
+    with torch.inference_mode():
+        return to_pixels(patches.decode(vae, patches.encode(vae, to_tensor(pictures))))
 
 
 def test_the_autoencoder_starts_as_good_as_principal_components(data: Dataset) -> None:
     torch.manual_seed(0)
     vae = make_autoencoder(TINY).eval()
-    noise = np.mean(
-        [psnr(p, q) for p, q in zip(data.paintings, reconstruct(vae, data.paintings), strict=True)]
-    )
+    noise = psnr(reconstruct(vae, data.paintings), data.paintings)
     start_linear(vae, data)
     back = reconstruct(vae, data.paintings)
     squares = data.paintings.reshape(4, 8, 8, 8, 8, 3).transpose(0, 1, 3, 2, 4, 5).reshape(-1, 192)
     middle = squares.mean(0)
     _, _, basis = np.linalg.svd(squares - middle, full_matrices=False)
     best = (squares - middle) @ basis[:6].T @ basis[:6] + middle
-    bound = psnr(squares, best)
-    ours = psnr(data.paintings, back)
+    errors = [np.square(each).mean() for each in np.split(squares - best, 4)]
+    bound = np.mean(10 * np.log10(255**2 / np.array(errors)))
+    ours = psnr(back, data.paintings)
     assert noise < 15
     assert bound - 0.7 < ours < bound + 0.1  # a little less: the decoder bends large latents
 
@@ -255,7 +257,7 @@ def test_batches_show_the_canvas_of_their_painting(feed: Feed) -> None:
         assert float(np.abs(shown - canvas.numpy()).mean()) < 0.06  # colours and edges may be off
 
 
-def test_the_painter_network_trains_and_samples(feed: Feed, tmp_path: Path) -> None:
+def test_the_painter_network_trains(feed: Feed, tmp_path: Path) -> None:
     painter = make_painter(TINY, len(feed.asked.tokenizer))
     before = [p.detach().clone() for p in painter.parameters()]
     average = train_painter(painter, feed, plan(tmp_path, rate=1e-3, steps=8), batch=2)
@@ -264,12 +266,6 @@ def test_the_painter_network_trains_and_samples(feed: Feed, tmp_path: Path) -> N
     assert not any(
         torch.equal(a, b) for a, b in zip(before[:3], average.parameters(), strict=False)
     )
-    words = tokenize(feed.asked.tokenizer, ["day", "sunset"])
-    noise = torch.randn(2, 6, 8, 8)
-    canvas = torch.rand(2, FOLD.channels, 8, 8)
-    result = sample(painter, canvas, words, noise, 2)
-    assert result.shape == noise.shape
-    assert torch.isfinite(result).all()
 
 
 def test_known_words_are_one_token_and_any_text_can_be_spelt(tmp_path: Path) -> None:
@@ -309,29 +305,13 @@ def test_prepare_paints_once_and_differs_from_held_out(tmp_path: Path) -> None:
 def test_losses_and_conversions() -> None:
     picture = paint_scene(1, 32).painting[None]
     tensor = to_tensor(picture)
-    assert np.array_equal(to_bytes(tensor), picture)
+    assert np.array_equal(to_pixels(tensor), picture)
     assert float(picture_loss(tensor, tensor)) == 0
     soft = torch.nn.functional.avg_pool2d(tensor, 3, 1, 1)
     assert float(picture_loss(soft, tensor)) > 0.01
-    assert psnr(picture, picture) > 90
-    assert psnr(picture, 255 - picture) < 20
 
 
-def test_captions_without_words_are_plain() -> None:
-    text = caption(np.random.default_rng(3), {}, [])
-    assert isinstance(text, str)
-
-
-def _judged(number: int, folder: str) -> None:
-    dist.init_process_group("gloo", f"file://{folder}/meet", rank=number, world_size=2)
-    net = torch.nn.Linear(2, 1, bias=False)
-    torch.nn.init.zeros_(net.weight)
-    learn(torch.optim.SGD(net.parameters(), 1.0), net(torch.tensor([1.0, 4.0 * number])).sum())
-    torch.save(net.weight.detach(), f"{folder}/{number}.pt")
-    dist.destroy_process_group()
-
-
-def test_judges_learn_the_same_in_all_processes(tmp_path: Path) -> None:
-    spawn(_judged, (str(tmp_path),), 2)  # type: ignore[no-untyped-call]
-    for number in (0, 1):
-        assert torch.load(tmp_path / f"{number}.pt").tolist() == [[-1.0, -2.0]]
+def test_captions_without_words_say_nothing() -> None:
+    for seed in range(40):
+        text = caption(np.random.default_rng(seed), {}, [])
+        assert not set(re.split("[, ]+", text)) - {"", *STRANGERS}

@@ -1,9 +1,8 @@
 """Training of the autoencoder: crops of paintings and canvases in, the same out, crisp.
 
-Role: the first of two trainings. Loss: L1, squares, L1 of gradients (silhouettes) and L1 at two
-coarser scales (colours). Latents are kept about standard normal by a small penalty, carry a little
-noise, and are at times flipped or shrunk together with the target, so that the second training
-finds them smooth (equivariance regularisation: Kouzelis et al., EQ-VAE, 2025). Pictures are −1–1.
+Role: the first training; all others rest on it. Loss: L1, squares, L1 of gradients (silhouettes),
+of how much detail there is around a place, and at two coarser scales (colours). Latents are kept to
+one spread by a small penalty and carry a little noise. Pictures are −1–1.
 """
 
 from __future__ import annotations
@@ -156,26 +155,3 @@ def _texture(pictures: Tensor) -> Tensor:
 def _edges(result: Tensor, target: Tensor) -> Tensor:
     across = F.l1_loss(result.diff(dim=3), target.diff(dim=3))
     return across + F.l1_loss(result.diff(dim=2), target.diff(dim=2))
-
-
-@torch.inference_mode()
-def reconstruct(vae: AutoencoderTiny, pictures: Bytes) -> Bytes:
-    """There and back, one picture at a time: uint8 (n, h, w, 3)."""
-    device = next(vae.parameters()).device
-    results = []
-    for i in range(len(pictures)):
-        picture = to_tensor(pictures[i : i + 1]).to(device)
-        results.append(to_bytes(decode(vae, encode(vae, picture))))
-    return np.concatenate(results)
-
-
-def to_bytes(pictures: Tensor) -> Bytes:
-    """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
-    values = pictures.float().add(1).mul(127.5).round().clamp(0, 255)
-    return np.asarray(values.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
-
-
-def psnr(a: Bytes, b: Bytes) -> float:
-    """Peak signal to noise of two pictures, dB."""
-    error = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
-    return 10 * float(np.log10(255**2 / max(error, 1e-9)))

@@ -73,8 +73,8 @@ def train_layout(
     reader = Reader(materials, shape.code, edge).to(device)
     both = nn.ModuleList([layout, reader])
     eye = critic.Critic(4 * materials, 4 * shape.kinds, shape.words, 1, WIDTH).to(device)
-    judge = torch.optim.AdamW(eye.parameters(), plan.rate, (0.5, 0.99), weight_decay=0.0)
-    loop = Loop(plan, both, {"critic": eye, "judge": judge})
+    optimizer = torch.optim.AdamW(eye.parameters(), plan.rate, (0.5, 0.99), weight_decay=0.0)
+    loop = Loop(plan, both, {"critic": eye, "judge": optimizer})
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=chance)))
@@ -84,16 +84,16 @@ def train_layout(
         if loop.progress < PLAIN_UNTIL:
             return loss
         smooth = SMOOTH_EVERY if step % SMOOTH_EVERY == SMOOTH_EVERY - 1 else 0
-        return loss + CRITICISED * free(layout, eye, judge, rows, smooth)
+        return loss + CRITICISED * free(layout, eye, optimizer, rows, smooth)
 
     loop.run(loss_of)
     return cast(Layout, cast(nn.ModuleList, loop.average)[0])
 
 
 def _rows(rng: np.random.Generator, asked: Requests, say: Say, count: int, edge: int) -> Rows:
-    rows = rng.integers(0, len(asked.data), count)
-    canvas, true = asked.drawn(rng, rows, rng.random(count) < 0.5, edge, BARE_TOO)
-    words = say(asked.worded(rng, rows)[0])
+    rows = asked.rows(rng, count)
+    canvas, true = asked.drawn(rng, rows, edge, BARE_TOO)
+    words = say(asked.worded(rng, rows.scenes)[0])
     return Rows(canvas.to(words.device), true.to(words.device), words)
 
 
@@ -114,7 +114,7 @@ def coded(layout: Layout, reader: Reader, rows: Rows) -> Tensor:
 def free(
     layout: Layout,
     eye: critic.Critic,
-    judge: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     rows: Rows,
     smooth: float,
 ) -> Tensor:
@@ -123,7 +123,7 @@ def free(
     made = certain(layout(rows.canvas, rows.words, code))
     ours, true = (_seen(layout, rows.canvas, each) for each in (made, rows.true))
     asked = critic.Asked(rows.canvas, rows.words, 0)
-    return critic.criticised(eye, judge, [true], [ours], asked, smooth)
+    return critic.criticised(eye, optimizer, [true], [ours], asked, smooth)
 
 
 def certain(logits: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ HORIZONS = {
 }  # fmt: skip
 
 
-def compose(board: Board, radius: float) -> str:
-    """Paint one whole random scene; `radius` is the sun's. Answers the layout's name."""
+def compose(board: Board, radius: float) -> None:
+    """Paint one whole random scene; `radius` is the sun's."""
     rng, light = board.rng, board.light
     kind = str(rng.choice(list(ODDS), p=list(ODDS.values())))
     horizon = float(rng.uniform(*HORIZONS.get(kind, (0.36, 0.66))))
@@ -46,7 +46,6 @@ def compose(board: Board, radius: float) -> str:
     rain.paint_rain(board, streaks)
     buildings.glow_lamps(board)
     np.clip(board.image, 0, 1, out=board.image)
-    return kind
 
 
 def _air(board: Board, horizon: float, place: float) -> None:

@@ -9,7 +9,8 @@ Knows nothing of noise levels and steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.scenes.loop import averaged, half_precision
+from models.scenes.loop import half_precision
 
 NEARBY = 0.05
 """Standard deviation of the step by which smoothness is measured; latents' own is 1."""
@@ -108,7 +109,7 @@ class Asked:
 
 def criticised(
     critic: nn.Module,
-    judge: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     true: list[Tensor],
     made: list[Tensor],
     asked: Asked,
@@ -121,21 +122,26 @@ def criticised(
     with half_precision(asked.canvas.device):
         unmade = [part.detach() for part in made]
         judged = critic_loss(critic, true, unmade, asked, smooth, asked.rolled())
-    learn(judge, judged)
-    critic.requires_grad_(False)
-    with half_precision(asked.canvas.device):
-        loss = maker_loss(critic, true, made, asked)
-    critic.requires_grad_(True)
-    return loss
+    learn(optimizer, judged)
+    with frozen(critic), half_precision(asked.canvas.device):
+        return maker_loss(critic, true, made, asked)
 
 
-def learn(judge: torch.optim.Optimizer, loss: Tensor) -> None:
-    """A step of a judge, the same in all processes that train together."""
-    judge.zero_grad(set_to_none=True)
+@contextmanager
+def frozen(judge: nn.Module) -> Iterator[None]:
+    """Who is judged learns from a judge that doesn't."""
+    judge.requires_grad_(False)
+    try:
+        yield
+    finally:
+        judge.requires_grad_(True)
+
+
+def learn(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """A step of those who judge."""
+    optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    weights = [p for group in judge.param_groups for p in group["params"]]
-    averaged([p.grad for p in weights if p.grad is not None])
-    judge.step()
+    optimizer.step()
 
 
 def critic_loss(

@@ -2,10 +2,9 @@
 
 Role: paint scenes in worker processes, once, and open them. Layout of a folder: `paintings.npy`
 (n, size, size, 3) uint8; `canvases.npy` (n, variants, size, size) uint8 labels with `BARE`;
-`maps.npy` (n, 64, 64) uint8, the true labels in large;
-`captions.json` n lists of wordings; `words.json` n dicts; `done.json` last, so that a folder
-without it is unfinished. Invariant: scene i is painter's seed `first + i`; held-out scenes are
-seeds from `HELD_OUT` up and never painted here.
+`maps.npy` (n, 64, 64) uint8, the true labels in large; `captions.json` n lists of wordings;
+`words.json` n dicts; `done.json` last, so that a folder without it is unfinished. Invariant: scene
+i is the painter's seed i; held-out scenes are seeds from `HELD_OUT` up and never painted here.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ Row = tuple[int, Bytes, Bytes, list[str], dict[str, str], Labels]
 
 @dataclass(frozen=True)
 class Dataset:
-    """An opened data set; arrays are memory maps, but for canvases that were `held`."""
+    """An opened data set; paintings and canvases are memory maps, unless canvases were `held`."""
 
     paintings: Bytes
     canvases: Bytes
@@ -73,6 +72,7 @@ def prepare(folder: Path, count: int, size: int = 256, variants: int = 2, jobs: 
     done = folder / "done.json"
     if not done.exists() or json.loads(done.read_text()) != plan:
         folder.mkdir(parents=True, exist_ok=True)
+        done.unlink(missing_ok=True)  # what another plan left is not whole from here on
         _paint_all(folder, plan, jobs or os.cpu_count() or 1)
         done.write_text(json.dumps(plan))
     return open_dataset(folder)
@@ -121,7 +121,3 @@ def _row(task: tuple[int, int, int]) -> Row:
     canvases = np.stack([sketch(rng, scene.labels) for _ in range(variants)])
     captions = [caption(rng, scene.words, scene.materials) for _ in range(WORDINGS)]
     return index, scene.painting, canvases, captions, scene.words, on_grid(scene.labels)
-
-
-if __name__ == "__main__":
-    prepare(Path("runs/scenes/data"), 10000)

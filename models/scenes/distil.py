@@ -1,4 +1,4 @@
-"""The third training: the network that flow matching taught becomes good in one to four steps.
+"""The distillation: the network that flow matching taught becomes good in one to four steps.
 
 Role: the student starts as the teacher and answers the clean latents at once, from the noise levels
 that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adversarial distillation
@@ -119,7 +119,7 @@ def distil(
     judges = Places(channels, sight.channels), Words(channels, sight.channels)
     rivals = Rivals(sight, critic, *judges, CRITIC_RATE * plan.rate)
     rivals.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    loop = Loop(plan, student, {"rivals": rivals, "judges": rivals.judge})
+    loop = Loop(plan, student, {"rivals": rivals, "judges": rivals.optimizer})
     weights = lessons.feed.weights.to(device)
 
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
@@ -147,14 +147,14 @@ class Answers:
 
 class Rivals(nn.Module):
     """Who judges the student: the critic, the judges of places and of words, what they see by,
-    and the optimizer of all three, `judge`."""
+    and the optimizer of all three."""
 
     def __init__(
         self, sight: Sight, critic: Critic, places: Places, words: Words, rate: float
     ) -> None:
         super().__init__()
         self.sight, self.critic, self.places, self.words = sight, critic, places, words
-        self.judge = torch.optim.AdamW(self.parameters(), rate, (0.5, 0.99), weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(self.parameters(), rate, (0.5, 0.99), weight_decay=0.0)
 
     def loss(self, answers: Answers, smooth: float) -> Tensor:
         """How far from true they find the answers, after learning from them."""
@@ -165,9 +165,9 @@ class Rivals(nn.Module):
                 true = self.sight(answers.true, glance)
             seen = self.sight(made, glance)
         shares = drawn(asked.canvas)
-        loss = criticised(self.critic, self.judge, true, seen, asked, smooth)
-        loss = loss + PLACED * located(self.places, self.judge, true, seen, shares, smooth)
-        loss = loss + WORDED * worded(self.words, self.judge, true, seen, answers.said)
+        loss = criticised(self.critic, self.optimizer, true, seen, asked, smooth)
+        loss = loss + PLACED * located(self.places, self.optimizer, true, seen, shares, smooth)
+        loss = loss + WORDED * worded(self.words, self.optimizer, true, seen, answers.said)
         return loss + LIKE * unlike(seen[1:], true[1:])
 
 

@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--teacher", type=Path, help="the undistilled network; RUN/teacher by itself")
     top.add_argument("--docs", type=Path, default=Path("docs"))
     top.add_argument("--scenes", type=int, default=256, help="held-out scenes to judge")
-    top.add_argument("--sheets", "--sheet-only", action="store_true", help="only the sheets")
+    top.add_argument("--sheets", action="store_true", help="only the sheets")
     return top
 
 

@@ -1,6 +1,6 @@
 """Training of the painter network: flow matching from canvas and words.
 
-Role: the second of the trainings, whose result is the teacher of the third. Noisy latents are
+Role: trains the teacher, which the student is distilled from. Noisy latents are
 (1 − σ)·clean + σ·noise, the target is noise − clean (Liu et al., Rectified Flow, 2022). Some rows
 start from the canvas instead of the painting (strength below 1), some from a painting twice as
 small (the finer picture that follows when the pen rests). The first part of the training sees
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -22,11 +21,11 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from models.finer import STRENGTH
-from models.scenes.asked import Requests, Numbers
+from models.scenes.asked import Choice, Numbers, Requests
 from models.scenes.dataset import Dataset
 from models.scenes.latents import Latents
 from models.scenes.loop import Loop, Plan, half_precision
-from models.scenes.nets import Painter, plain_attention
+from models.scenes.nets import Painter, bare_paper, plain_attention
 
 HALF_SIZE_UNTIL = 0.25
 FINE_FROM, FINE_EVERY = 0.6, 6
@@ -65,45 +64,55 @@ class Batch:
 
 class Feed:
     """Draws batches from the data set: `plain` ones at a picture's own size or half of it, and
-    `fine` ones at twice the size. `weights` (c,): what an error in each channel matters."""
+    `fine` ones at twice the size. `weights` (c,): what an error in each channel matters. A share of
+    canvases is `bare`, for a network that is to be the judges' eyes too (`sight.py`)."""
 
     def __init__(
-        self, data: Dataset, latents: Latents, tokenizer: CLIPTokenizer, weights: Tensor
+        self,
+        data: Dataset,
+        latents: Latents,
+        tokenizer: CLIPTokenizer,
+        weights: Tensor,
+        bare: float = 0.0,
     ) -> None:
         self.asked, self.latents, self.weights = Requests(data, tokenizer), latents, weights
+        self.bare = bare
 
     def plain(self, rng: np.random.Generator, count: int, half: bool = False) -> Batch:
-        rows, turned = rng.integers(0, len(self.latents), count), rng.random(count) < 0.5
+        rows = self.asked.rows(rng, count)
         known = self.latents.small if half else self.latents.paintings
-        clean = known[torch.from_numpy(rows), torch.from_numpy(turned).long()].float()
+        clean = known[torch.from_numpy(rows.scenes), torch.from_numpy(rows.turned).long()].float()
         sigma = draw_sigmas(rng, count)
         start = clean.clone()
-        drawn = (rng.random(count) < FROM_CANVAS) & (sigma > 0.3) & (not half) & ~turned
-        for i in np.flatnonzero(drawn & (rows < len(self.latents.canvases))):
-            start[i] = self.latents.canvases[int(rows[i])].float()
-        return self._batch(rng, rows, turned, (clean, start), sigma, 0 if half else 1)
+        drawn = (rng.random(count) < FROM_CANVAS) & (sigma > 0.3) & (not half) & ~rows.turned
+        for i in np.flatnonzero(drawn & (rows.scenes < len(self.latents.canvases))):
+            start[i] = self.latents.canvases[int(rows.scenes[i])].float()
+            rows.variants[i] = 0  # the canvas that is encoded
+        return self._batch(rng, rows, (clean, start), sigma, 0 if half else 1)
 
     def fine(self, rng: np.random.Generator, count: int) -> Batch:
-        rows, turned = rng.integers(0, len(self.latents.fine), count), np.zeros(count, bool)
-        chosen = torch.from_numpy(rows)
+        rows = self.asked.rows(rng, count)
+        rows.scenes[:], rows.turned[:] = rng.integers(0, len(self.latents.fine), count), False
+        chosen = torch.from_numpy(rows.scenes)
         clean, start = self.latents.fine[chosen].float(), self.latents.enlarged[chosen].float()
         true = torch.from_numpy(rng.random(count) < 0.3)[:, None, None, None]
         start = torch.where(true, clean, start)
         sigma = np.where(rng.random(count) < 0.6, FINE_SIGMA, rng.uniform(0.05, 0.6, count))
-        return self._batch(rng, rows, turned, (clean, start), sigma, 2)
+        return self._batch(rng, rows, (clean, start), sigma, 2)
 
     def _batch(
         self,
         rng: np.random.Generator,
-        rows: Numbers,
-        turned: Numbers,
+        rows: Choice,
         latents: tuple[Tensor, Tensor],
         sigma: Numbers,
         scale: int,
     ) -> Batch:
         edge = latents[0].shape[3]
-        canvas = self.asked.completed(rng, rows, turned, edge)
-        tokens, said = self.asked.worded(rng, rows)
+        canvas = self.asked.completed(rng, rows, edge)
+        bare = torch.from_numpy(rng.random(len(canvas)) < self.bare)
+        canvas[bare] = bare_paper(canvas[bare])
+        tokens, said = self.asked.worded(rng, rows.scenes)
         return Batch(*latents, canvas, tokens, said, torch.from_numpy(sigma).float(), scale)
 
 
@@ -155,15 +164,3 @@ def flow_loss(painter: Predict, rows: Batch, rng: np.random.Generator, weights: 
 def step_sigmas(steps: int) -> list[float]:
     """The noise levels of a run of `steps` and its end: 1, …, 1/steps, 0."""
     return [1 - i / steps for i in range(steps + 1)]
-
-
-@torch.inference_mode()
-def sample(painter: Predict, canvas: Tensor, tokens: Tensor, noise: Tensor, steps: int) -> Tensor:
-    """Clean latents (n, c, h, w) by Euler steps from pure noise."""
-    latents = noise
-    with half_precision(noise.device):
-        for now, then in pairwise(step_sigmas(steps)):
-            sigma = torch.full((len(noise),), now, device=noise.device)
-            velocity = painter(latents, canvas, sigma, tokens, 1)
-            latents = latents + (then - now) * velocity.float()
-    return latents

@@ -1,6 +1,6 @@
 """The networks of `scenes`: their shapes, their tokenizer, their folder on disk.
 
-Role: make untrained networks, save trained ones as an ordinary diffusers folder, open it again.
+Role: make untrained networks, save trained ones as a diffusers folder, open it again.
 Shapes follow speed on two CPU cores: attention at the lowest level only, the autoencoder wholly at
 latent size (docs/benchmarks.md has the times). Invariant: every component of a saved folder opens
 through its own `from_pretrained` without a network. Knows nothing of training.
@@ -26,7 +26,6 @@ from models.scenes.palette import PALETTE, UNPAINTED
 WEIGHTS = Path(__file__).parent / "weights"
 TOKENS = 32
 VOCABULARY = 1200
-FACTOR = 8  # pixels a latent, each way
 FOLD = Fold((*PALETTE.values(), UNPAINTED))
 SCALES = 3  # sizes that the network is told apart: half, plain, double
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -59,7 +58,7 @@ class Shape:
 
 
 class Painter(nn.Module):
-    """What the second training trains: the network and the text encoder that feeds it."""
+    """The network, and the text encoder that feeds it."""
 
     def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
         super().__init__()
@@ -76,6 +75,15 @@ class Painter(nn.Module):
         scales = torch.full((len(noisy),), scale, device=noisy.device)
         velocity: Tensor = self.unet(both, sigma * 1000, words, class_labels=scales).sample
         return velocity
+
+
+def bare_paper(like: Tensor) -> Tensor:
+    """The folded canvas (n, k, h, w) of bare paper, of as many rows and places as (n, c, h, w)."""
+    count, _, height, width = like.shape
+    paper = like.new_zeros(count, FOLD.channels, height, width)
+    kinds = len(FOLD.colours)
+    paper[:, kinds - 1 :: kinds] = 1
+    return paper
 
 
 def make_autoencoder(shape: Shape) -> AutoencoderTiny:

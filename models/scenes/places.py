@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.scenes.critic import NEARBY, SMOOTH, learn
+from models.scenes.critic import NEARBY, SMOOTH, frozen, learn
 from models.scenes.loop import half_precision
 from models.scenes.nets import FOLD
 
@@ -41,15 +41,15 @@ class Places(nn.Module):
         """Also what it noticed on the way, at each size."""
         latents, *features = seen
         x, passed = self.first(latents), list[Tensor]()
-        for look, block, feature in zip(self.looks, self.down, features, strict=True):
+        for look, layers, feature in zip(self.looks, self.down, features, strict=True):
             if passed:
                 x = F.avg_pool2d(x, 2)
             x = x + look(feature)
-            x = x + block(x)
+            x = x + layers(x)
             passed.append(x)
-        for block, beside in zip(self.up, reversed(passed), strict=True):
+        for layers, beside in zip(self.up, reversed(passed), strict=True):
             x = beside if x.shape == beside.shape else beside + F.interpolate(x, scale_factor=2.0)
-            x = x + block(x)
+            x = x + layers(x)
         logits: Tensor = self.last(F.silu(x)).float()
         return logits, passed
 
@@ -71,7 +71,7 @@ def drawn(canvas: Tensor) -> Tensor:
 
 def located(
     places: Places,
-    judge: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     true: list[Tensor],
     made: list[Tensor],
     shares: Tensor,
@@ -87,15 +87,12 @@ def located(
             for each, opinion in zip((true, unmade), judged, strict=True):
                 near = [part + NEARBY * torch.randn_like(part) for part in each]
                 loss = loss + smooth * SMOOTH * (places(near)[0] - opinion).square().mean()
-    learn(judge, loss)
-    places.requires_grad_(False)
-    with half_precision(shares.device):
+    learn(optimizer, loss)
+    with frozen(places), half_precision(shares.device):
         with torch.no_grad():
             _, wanted = places(true)
         logits, noticed = places(made)
-        answer = named(logits, shares) + LIKE * unlike(noticed, wanted)
-    places.requires_grad_(True)
-    return answer
+        return named(logits, shares) + LIKE * unlike(noticed, wanted)
 
 
 def unlike(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:

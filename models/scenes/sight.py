@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.scenes.nets import FOLD, Painter
+from models.scenes.nets import Painter, bare_paper
 
 MOST_NOISE = 0.06
 GROUPS = 8
@@ -44,7 +44,7 @@ class Sight:
         """Noisy latents (n, c, h, w), and features at h, h / 2 and h / 4."""
         at = glance.sigma[:, None, None, None]
         noisy = (1 - at) * latents + at * glance.noise
-        x = torch.cat([noisy, blank(latents)], 1).contiguous(memory_format=torch.channels_last)
+        x = torch.cat([noisy, bare_paper(latents)], 1).contiguous(memory_format=torch.channels_last)
         text = self.silence.expand(len(x), -1, -1)
         mood, found = self._mood(x, glance, text), []
         x = self.unet.conv_in(x)
@@ -71,15 +71,6 @@ class Sight:
         if getattr(block, "has_cross_attention", False):
             return block(hidden_states=x, temb=mood, encoder_hidden_states=text)
         return block(hidden_states=x, temb=mood)
-
-
-def blank(latents: Tensor) -> Tensor:
-    """The folded canvas (n, k, h, w) of bare paper."""
-    count, _, height, width = latents.shape
-    paper = latents.new_zeros(count, FOLD.channels, height, width)
-    kinds = len(FOLD.colours)
-    paper[:, kinds - 1 :: kinds] = 1
-    return paper
 
 
 def glances(count: int, device: torch.device) -> Tensor:

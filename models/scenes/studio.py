@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
-import cv2
 import numpy as np
 import torch
 
@@ -77,11 +76,3 @@ class Studio:
         while states[0].step < states[0].steps:
             self._model.step(states)
         return [cast(Picture, payload).pixels for payload in self._model.decode(states)]
-
-
-def resized(canvas: Bytes, size: int) -> Bytes:
-    """A canvas (h, w, 3) at another size, its colours unmixed."""
-    if canvas.shape[0] == size:
-        return canvas
-    grown = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(grown, np.uint8)

@@ -3,7 +3,7 @@
 Role: the composition root of training: paints the data, then trains in five stages, each from what
 the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher;
 `layout`, what bare paper shows; and `distil`, which writes `weights/`. Resumes by itself; uses a
-GPU with larger batches if there is one. On two CPU cores `all` takes seven hours with the default
+GPU with larger batches if there is one. On two CPU cores `all` takes nine hours with the default
 minutes.
 """
 
@@ -12,16 +12,13 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from diffusers import AutoencoderTiny
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
 from transformers import CLIPTokenizer
 
 from models.layout import Layout, LayoutShape, open_layout, save_layout
@@ -32,8 +29,8 @@ from models.scenes.completion import train_layout
 from models.scenes.dataset import Dataset, prepare
 from models.scenes.distil import Lessons, distil
 from models.scenes.flow import Feed, train_painter
-from models.scenes.latents import calibrate, encode_all, normalised, weights
-from models.scenes.loop import Plan, device_for_training, halves, rank
+from models.scenes.latents import calibrate, encode_all, fingerprint, normalised, weights
+from models.scenes.loop import Plan, device_for_training, halves, opened
 from models.scenes.nets import (
     FOLD,
     WEIGHTS,
@@ -50,6 +47,8 @@ from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
 
 STAGES = ("autoencoder", "sharpen", "unet", "layout", "distil")
+BARE = 0.08
+"""Share of bare canvases that the teacher sees; the judges of its student look through its eyes."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,44 +56,41 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("stage", choices=(*STAGES, "all"))
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
-    top.add_argument("--scenes", type=int, default=16000, help="scenes to paint")
-    top.add_argument("--fine", type=int, default=2000, help="of these, painted at 512² as well")
+    top.add_argument("--scenes", type=_count, default=16000, help="scenes to paint")
+    top.add_argument("--fine", type=_count, default=2000, help="of these, painted at 512² as well")
     top.add_argument("--half-size", type=float, default=0.25, help="share of the unet at 128²")
-    top.add_argument("--minutes", type=float, help="length of a stage by the clock")
-    top.add_argument("--steps", type=int, help="length of a stage by count, instead")
-    top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
+    length = top.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=_minutes, help="length of a stage by the clock")
+    length.add_argument("--steps", type=_count, help="length of a stage by count, instead")
+    top.add_argument("--batch", type=_count, help="rows a step; lower it where memory is short")
     top.add_argument("--seed", type=int, default=0)
-    top.add_argument("--processes", type=int, default=1, help="train in so many, on a busy CPU")
     return top
+
+
+def _count(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return value
+
+
+def _minutes(text: str) -> float:
+    if not (value := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f"{text} is no length of time")
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
-    if lack := advice(Room.here(), _rows(options), options.scenes, halves(device_for_training())):
+    if lack := advice(Room.here(), _batch(options), options.scenes, halves(device_for_training())):
         raise SystemExit(lack)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes made end too
-    _data(options)
-    if options.processes == 1:
-        try:
-            run(options)
-        except torch.OutOfMemoryError:
-            raise SystemExit(
-                f"the GPU has too little memory: the same command with --batch "
-                f"{max(1, _rows(options) // 2)} goes on from the last checkpoint"
-            ) from None
-        return
-    with tempfile.TemporaryDirectory() as meeting:
-        address = f"file://{meeting}/meet"
-        spawn(_together, (options, address), options.processes)  # type: ignore[no-untyped-call]
-
-
-def _together(number: int, options: argparse.Namespace, address: str) -> None:
-    """One of several processes, each with one thread: threads of one process wait for each other
-    at every operation, processes once a step, which is far better on a busy machine."""
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", address, rank=number, world_size=options.processes)
-    run(options)
-    dist.destroy_process_group()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that who paints the data ends too
+    try:
+        run(options)
+    except torch.OutOfMemoryError:
+        raise SystemExit(
+            f"the GPU has too little memory: the same command with --batch "
+            f"{max(1, _batch(options) // 2)} goes on from the last checkpoint"
+        ) from None
 
 
 def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
@@ -106,7 +102,7 @@ def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """The stages asked for, in this process."""
+    """The stages asked for."""
     data, fine = _data(options)
     for stage in STAGES if options.stage == "all" else (options.stage,):
         torch.manual_seed(options.seed)
@@ -129,14 +125,15 @@ def _autoencoder(options: argparse.Namespace, data: Dataset, fine: Dataset) -> N
 
 def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     vae = trained_autoencoder(options.out).to(device_for_training())
-    plan = _plan(options, "decoder", 3e-4, 10.0)
+    plan = replace(_plan(options, "decoder", 3e-4, 10.0), rests=fingerprint(vae))
     sharpen(vae, [data, fine], plan, max(1, _batch(options) // 2))
 
 
 def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
-    feed, vae = _feed(options, data, fine)
+    feed, vae = _feed(options, data, fine, BARE)
     painter = make_painter(Shape(), len(feed.asked.tokenizer)).to(device_for_training()).train()
     plan = replace(_plan(options, "unet", 1e-3, 160.0), matrix_rate=0.01, average=0.998)
+    plan = replace(plan, rests=fingerprint(vae))
     batch = _batch(options)
     teacher = train_painter(painter, feed, plan, batch, options.half_size)
     _save(options, options.out / "teacher", vae, teacher, feed.asked.tokenizer)
@@ -144,8 +141,7 @@ def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
 
 def _layout(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     """Its words are the teacher's, so it is kept beside them."""
-    folder = options.out / "teacher"
-    _, teacher, tokenizer = open_weights(folder)
+    _, teacher, tokenizer = _teacher(options)
     text = teacher.text.to(device_for_training())
 
     @torch.no_grad()
@@ -155,33 +151,42 @@ def _layout(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
 
     layout = Layout(LayoutShape(len(FOLD.colours), FOLD.cells, text.config.hidden_size))
     plan = replace(_plan(options, "layout", 1e-3, 40.0), momentum=0.5, average=0.998)
+    plan = replace(plan, rests=fingerprint(text))
     asked = Requests(data.held(), tokenizer)
     trained = train_layout(layout.to(text.device), asked, say, plan, _batch(options))
-    if rank() == 0:
-        save_layout(trained.cpu(), folder)
+    save_layout(trained.cpu(), options.out / "teacher")
 
 
 def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     feed, vae = _feed(options, data, fine)
-    folder = options.out / "teacher"
-    _, teacher, _ = open_weights(folder)
+    _, teacher, _ = _teacher(options)
+    layout = open_layout(options.out / "teacher")
+    if layout is None:
+        raise SystemExit(f"{options.out}/teacher has no layout network: run `layout` first")
+    plan = replace(_plan(options, "student", 4e-4, 250.0), momentum=0.5, average=0.999)
+    plan = replace(plan, rests=f"{fingerprint(vae)}-{fingerprint(teacher)}")
     teacher = teacher.to(device_for_training())
-    plan = replace(_plan(options, "student", 4e-4, 160.0), momentum=0.5, average=0.999)
     student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2))
     _save(options, options.weights, vae, student, feed.asked.tokenizer)
-    if rank() == 0 and (layout := open_layout(folder)):
-        save_layout(layout, options.weights)
+    save_layout(layout, options.weights)
+
+
+def _teacher(options: argparse.Namespace) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:
+    folder = options.out / "teacher"
+    if not (folder / "model_index.json").exists():
+        raise SystemExit(f"{folder} isn't there: run `unet` first")
+    return open_weights(folder)
 
 
 def _feed(
-    options: argparse.Namespace, data: Dataset, fine: Dataset
+    options: argparse.Namespace, data: Dataset, fine: Dataset, bare: float = 0.0
 ) -> tuple[Feed, AutoencoderTiny]:
     """What the painter networks learn from, and the autoencoder that it was encoded by."""
     vae = trained_autoencoder(options.out).to(device_for_training())
     data, latents = data.held(), encode_all(vae, data, fine, options.out)
     calibrate(vae, latents)
     tokenizer, matter = tokenizer_for(options.out, data), weights(vae, latents)
-    return Feed(data, normalised(vae, latents), tokenizer, matter), vae
+    return Feed(data, normalised(vae, latents), tokenizer, matter, bare), vae
 
 
 def _save(
@@ -193,9 +198,9 @@ def _save(
 ) -> None:
     """A whole folder, with the sharpened decoder where there is one."""
     if (options.out / "decoder.pt").exists():
-        vae.decoder.load_state_dict(_average(options.out / "decoder.pt"))
-    if rank() == 0:
-        save_weights(folder, vae.cpu(), painter.cpu(), tokenizer)
+        sharp = opened(options.out / "decoder.pt", fingerprint(vae))["average"]
+        vae.decoder.load_state_dict(sharp)
+    save_weights(folder, vae.cpu(), painter.cpu(), tokenizer)
 
 
 def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -> Plan:
@@ -204,27 +209,18 @@ def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -
     return Plan(where, rate, by_clock, options.steps, seed=options.seed)
 
 
-def _rows(options: argparse.Namespace) -> int:
-    """Rows a step of all processes."""
+def _batch(options: argparse.Namespace) -> int:
+    """Rows a step."""
     return int(options.batch or (128 if torch.cuda.is_available() else 16))
 
 
-def _batch(options: argparse.Namespace) -> int:
-    """Rows a step of this process."""
-    return max(1, _rows(options) // int(options.processes))
-
-
-def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTiny:
+def trained_autoencoder(out: Path) -> AutoencoderTiny:
     """The averaged weights of the first stage, frozen."""
-    vae = make_autoencoder(shape or Shape())
-    vae.load_state_dict(_average(out / "autoencoder.pt"))
+    if not (out / "autoencoder.pt").exists():
+        raise SystemExit(f"{out / 'autoencoder.pt'} isn't there: run `autoencoder` first")
+    vae = make_autoencoder(Shape())
+    vae.load_state_dict(opened(out / "autoencoder.pt", "")["average"])
     return vae.eval().requires_grad_(False)
-
-
-def _average(checkpoint: Path) -> dict[str, Tensor]:
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    average: dict[str, Tensor] = state["average"]
-    return average
 
 
 def tokenizer_for(out: Path, data: Dataset) -> CLIPTokenizer:

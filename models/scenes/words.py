@@ -9,13 +9,14 @@ Techniques for Training GANs, 2016). Knows nothing of canvases and noise levels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.scenes.critic import learn
+from models.scenes.critic import frozen, learn
 from models.scenes.loop import half_precision
 from models.scenes.palette import VOCABULARY
 from models.scenes.places import block
@@ -52,14 +53,15 @@ def said(prompt: str, words: Mapping[str, str]) -> list[int]:
     that has these `words` doesn't say it."""
     numbers = []
     for group, known in VOCABULARY.items():
-        named = any(wording in prompt for wording in known[words[group]])
+        wordings = "|".join(map(re.escape, known[words[group]]))
+        named = re.search(rf"\b({wordings})\b", prompt)
         numbers.append(list(known).index(words[group]) if named else UNSAID)
     return numbers
 
 
 def worded(
-    judge_of_words: Words,
-    judge: torch.optim.Optimizer,
+    words: Words,
+    optimizer: torch.optim.Optimizer,
     true: list[Tensor],
     made: list[Tensor],
     asked: Tensor,
@@ -67,13 +69,10 @@ def worded(
     """The loss of who made `made`; the judge of words takes a step of its own before. Both are
     what is seen of latents, `asked` (n, groups) int64 what was said of them."""
     with half_precision(asked.device):
-        judged = judge_of_words(true), judge_of_words([part.detach() for part in made])
-    learn(judge, spoken(judged[0], asked) + _made(judged[1]))
-    judge_of_words.requires_grad_(False)
-    with half_precision(asked.device):
-        answer = spoken(judge_of_words(made), asked)
-    judge_of_words.requires_grad_(True)
-    return answer
+        judged = words(true), words([part.detach() for part in made])
+    learn(optimizer, spoken(judged[0], asked) + _made(judged[1]))
+    with frozen(words), half_precision(asked.device):
+        return spoken(words(made), asked)
 
 
 def spoken(logits: Sequence[Tensor], asked: Tensor) -> Tensor:

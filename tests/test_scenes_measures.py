@@ -15,7 +15,7 @@ from models.scenes.dataset import HELD_OUT
 from models.scenes.drawing import recorded
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.palette import MATERIALS
-from models.scenes.patches import patch_distance
+from models.scenes.distance import patch_distance
 from models.scenes.sketch import BARE
 
 Pictures = NDArray[np.uint8]

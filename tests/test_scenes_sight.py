@@ -12,7 +12,7 @@ from models.scenes.critic import Asked, Critic, maker_loss
 from models.scenes.nets import (
     FOLD,
     SCALES,
-    VOCABULARY,
+    ENTRIES,
     Painter,
     Shape,
     bare_paper,
@@ -29,7 +29,7 @@ TINY = Shape(
 @pytest.fixture
 def teacher() -> Painter:
     torch.manual_seed(0)
-    return make_painter(TINY, VOCABULARY).eval().requires_grad_(False)
+    return make_painter(TINY, ENTRIES).eval().requires_grad_(False)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.scenes.palette import VOCABULARY
-from models.scenes.words import COUNTS, UNSAID, Words, said, spoken, worded
+from models.scenes.words import COUNTS, UNSAID, WordJudge, said, spoken, worded
 
 SCENE = {"time": "dawn", "season": "autumn", "weather": "clear", "style": "ink"}
 SEASONS = list(VOCABULARY).index("season")
@@ -37,9 +37,9 @@ def asked(count: int) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def learnt() -> Words:
+def learnt() -> WordJudge:
     torch.manual_seed(0)
-    words = Words(2, (2, 2, 2), width=16)
+    words = WordJudge(2, (2, 2, 2), width=16)
     judge = torch.optim.AdamW(words.parameters(), 3e-3, (0.0, 0.99))
     for _ in range(150):
         numbers = asked(8)
@@ -59,7 +59,7 @@ def test_a_prompt_says_the_words_that_it_names_in_any_wording() -> None:
     assert said("holiday, 8-bit", day) == [UNSAID] * len(VOCABULARY), "a word is a whole word"
 
 
-def test_it_learns_the_words_of_true_pictures_and_calls_made_ones_made_up(learnt: Words) -> None:
+def test_it_learns_the_words_of_true_pictures_and_calls_made_ones_made_up(learnt: WordJudge) -> None:
     numbers = asked(64)
     true = learnt(seen(painted(numbers)))[SEASONS].argmax(1)
     made = learnt(seen(smeared(numbers)))[SEASONS].argmax(1)
@@ -67,7 +67,7 @@ def test_it_learns_the_words_of_true_pictures_and_calls_made_ones_made_up(learnt
     assert (made == COUNTS[SEASONS] - 1).float().mean() > 0.9
 
 
-def test_another_season_than_said_costs_more(learnt: Words) -> None:
+def test_another_season_than_said_costs_more(learnt: WordJudge) -> None:
     numbers = asked(64)
     other = numbers.clone()
     other[:, SEASONS] = (other[:, SEASONS] + 1) % 4
@@ -75,12 +75,12 @@ def test_another_season_than_said_costs_more(learnt: Words) -> None:
     assert spoken(logits, other) > spoken(logits, numbers) + 0.3
 
 
-def test_where_no_word_was_said_nothing_is_asked(learnt: Words) -> None:
+def test_where_no_word_was_said_nothing_is_asked(learnt: WordJudge) -> None:
     numbers = torch.full((8, len(COUNTS)), UNSAID)
     assert spoken(learnt(seen(painted(asked(8)))), numbers) == 0
 
 
-def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: Words) -> None:
+def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: WordJudge) -> None:
     numbers = asked(8)
     latents = smeared(numbers).requires_grad_(True)
     optimizer = torch.optim.SGD(learnt.parameters(), 1e-4)

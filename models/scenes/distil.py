@@ -28,7 +28,7 @@ from models.scenes.flow import Batch, Feed, step_sigmas
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
 from models.scenes.places import Places, drawn, located, unlike
-from models.scenes.words import Words, worded
+from models.scenes.words import WordJudge, worded
 from models.scenes.sight import Glance, Sight, glances
 
 LATER = [level for steps in (2, 3, 4) for level in step_sigmas(steps)[1:-1]]
@@ -116,7 +116,7 @@ def distil(
     nothing = tokenize(lessons.feed.asked.tokenizer, [""]).to(device)
     sight = Sight(eyes, eyes.text(nothing).last_hidden_state)
     critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)
-    judges = Places(channels, sight.channels), Words(channels, sight.channels)
+    judges = Places(channels, sight.channels), WordJudge(channels, sight.channels)
     rivals = Rivals(sight, critic, *judges, CRITIC_RATE * plan.rate)
     rivals.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     loop = Loop(plan, student, {"rivals": rivals, "judges": rivals.optimizer})
@@ -150,7 +150,7 @@ class Rivals(nn.Module):
     and the optimizer of all three."""
 
     def __init__(
-        self, sight: Sight, critic: Critic, places: Places, words: Words, rate: float
+        self, sight: Sight, critic: Critic, places: Places, words: WordJudge, rate: float
     ) -> None:
         super().__init__()
         self.sight, self.critic, self.places, self.words = sight, critic, places, words

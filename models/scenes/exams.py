@@ -20,7 +20,7 @@ from models.scenes.drawing import recorded
 from models.scenes.judges import Reads, agreement
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.palette import MATERIALS, STRANGERS, UNPAINTED
-from models.scenes.patches import patch_distance
+from models.scenes.distance import patch_distance
 from models.scenes.report import Fault, Figure
 from models.scenes.sketch import colour
 from models.scenes.studio import Paints

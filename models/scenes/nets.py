@@ -25,7 +25,7 @@ from models.scenes.palette import PALETTE, UNPAINTED
 
 WEIGHTS = Path(__file__).parent / "weights"
 TOKENS = 32
-VOCABULARY = 1200
+ENTRIES = 1200  # of the tokenizer
 FOLD = Fold((*PALETTE.values(), UNPAINTED))
 SCALES = 3  # sizes that the network is told apart: half, plain, double
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -163,7 +163,7 @@ def make_tokenizer(folder: Path, texts: Iterable[str]) -> CLIPTokenizer:
     words = sorted(model["vocab"], key=model["vocab"].get)
     words = list(dict.fromkeys([*words, *(c + "</w>" for c in alphabet)]))
     words = [word for word in words if word not in (START, END)]
-    words += [f"<|spare{i}|>" for i in range(VOCABULARY - 2 - len(words))] + [START, END]
+    words += [f"<|spare{i}|>" for i in range(ENTRIES - 2 - len(words))] + [START, END]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
     pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]

@@ -27,7 +27,7 @@ COUNTS = [len(words) + 1 for words in VOCABULARY.values()]
 """Words of each group, and at the last number what is made up."""
 
 
-class Words(nn.Module):
+class WordJudge(nn.Module):
     """Logits, a group's (n, count) after the other's, of latents (n, c, h, w) and `features` of
     them at h, h / 2 and h / 4: what is seen on the way down, everywhere and anywhere."""
 
@@ -60,7 +60,7 @@ def said(prompt: str, words: Mapping[str, str]) -> list[int]:
 
 
 def worded(
-    words: Words,
+    words: WordJudge,
     optimizer: torch.optim.Optimizer,
     true: list[Tensor],
     made: list[Tensor],

@@ -270,7 +270,8 @@ def test_one_command_trains_everything(
 
 
 @pytest.mark.parametrize(
-    ("stage", "missing"), [("sharpen", "autoencoder"), ("layout", "unet"), ("distil", "autoencoder")]
+    ("stage", "missing"),
+    [("sharpen", "autoencoder"), ("layout", "unet"), ("distil", "autoencoder")],
 )
 def test_a_stage_says_which_one_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, missing: str
@@ -293,7 +294,9 @@ def test_weights_are_not_trained_on_from_below_other_ones(
         main(["sharpen", *options])
 
 
-@pytest.mark.parametrize("wrong", ["--steps 0", "--batch 0", "--minutes 0", "--steps 1 --minutes 1"])
+@pytest.mark.parametrize(
+    "wrong", ["--steps 0", "--batch 0", "--minutes 0", "--steps 1 --minutes 1"]
+)
 def test_lengths_that_are_none_are_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["unet", *wrong.split()])

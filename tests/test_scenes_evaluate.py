@@ -120,7 +120,12 @@ class Copyist(Original):
         steps: int,
         size: int = 256,
     ) -> Pictures:
-        grown = np.stack([cv2.resize(canvas, (size, size), interpolation=cv2.INTER_NEAREST) for canvas in canvases]).astype(float)
+        grown = np.stack(
+            [
+                cv2.resize(canvas, (size, size), interpolation=cv2.INTER_NEAREST)
+                for canvas in canvases
+            ]
+        ).astype(float)
         grain = [self.grain(c, s, size) for c, s in zip(canvases, seeds, strict=True)]
         return as_bytes(grown + np.stack(grain))
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from models.scenes import measures
 from models.scenes.board import VAGUE, Labels
 from models.scenes.dataset import HELD_OUT
+from models.scenes.distance import patch_distance
 from models.scenes.drawing import recorded
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.palette import MATERIALS
-from models.scenes.distance import patch_distance
 from models.scenes.sketch import BARE
 
 Pictures = NDArray[np.uint8]

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from models.scenes.critic import Asked, Critic, maker_loss
 from models.scenes.nets import (
+    ENTRIES,
     FOLD,
     SCALES,
-    ENTRIES,
     Painter,
     Shape,
     bare_paper,

@@ -12,9 +12,9 @@ import pytest
 import torch
 from diffusers import AutoencoderTiny
 
-from models.scenes.asked import prompt
 from models import patches
 from models.checkpoint import to_pixels
+from models.scenes.asked import prompt
 from models.scenes.autoencoder import picture_loss, start_linear, to_tensor, train_autoencoder
 from models.scenes.board import on_grid
 from models.scenes.captions import caption

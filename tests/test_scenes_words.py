@@ -59,7 +59,9 @@ def test_a_prompt_says_the_words_that_it_names_in_any_wording() -> None:
     assert said("holiday, 8-bit", day) == [UNSAID] * len(VOCABULARY), "a word is a whole word"
 
 
-def test_it_learns_the_words_of_true_pictures_and_calls_made_ones_made_up(learnt: WordJudge) -> None:
+def test_it_learns_the_words_of_true_pictures_and_calls_made_ones_made_up(
+    learnt: WordJudge,
+) -> None:
     numbers = asked(64)
     true = learnt(seen(painted(numbers)))[SEASONS].argmax(1)
     made = learnt(seen(smeared(numbers)))[SEASONS].argmax(1)
@@ -86,7 +88,7 @@ def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: WordJudge) -> No
     optimizer = torch.optim.SGD(learnt.parameters(), 1e-4)
     loss = worded(learnt, optimizer, seen(painted(numbers)), seen(latents), numbers)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert latents.grad is not None
     assert latents.grad.abs().max() > 0
     assert all(each.grad is None for each in learnt.parameters())

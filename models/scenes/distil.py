@@ -28,8 +28,8 @@ from models.scenes.flow import Batch, Feed, step_sigmas
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
 from models.scenes.places import Places, drawn, located, unlike
-from models.scenes.words import WordJudge, worded
 from models.scenes.sight import Glance, Sight, glances
+from models.scenes.words import WordJudge, worded
 
 LATER = [level for steps in (2, 3, 4) for level in step_sigmas(steps)[1:-1]]
 """Noise levels at which runs of 2, 3 and 4 steps go on; each begins at 1."""
@@ -95,8 +95,9 @@ def _noise(rng: np.random.Generator, like: Tensor) -> Tensor:
 
 def joined(one: Batch, other: Batch, sigma: Tensor) -> Batch:
     """Both, one after the other, at other noise levels."""
-    both = (torch.cat(pair) for pair in zip(one.parts, other.parts, strict=True))
-    return replace(Batch(*both, one.scale), sigma=sigma)
+    pairs = zip(one.parts, other.parts, strict=True)
+    clean, start, canvas, tokens, said, _ = (torch.cat(pair) for pair in pairs)
+    return Batch(clean, start, canvas, tokens, said, sigma, one.scale)
 
 
 def distil(

@@ -55,11 +55,15 @@ class Batch:
         return self.clean, self.start, self.canvas, self.tokens, self.said, self.sigma
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(*(part.to(device) for part in self.parts), self.scale)
+        return self._all(lambda part: part.to(device))
 
     def first(self, count: int) -> Batch:
         """The first so many rows."""
-        return Batch(*(part[:count] for part in self.parts), self.scale)
+        return self._all(lambda part: part[:count])
+
+    def _all(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        clean, start, canvas, tokens, said, sigma = map(change, self.parts)
+        return Batch(clean, start, canvas, tokens, said, sigma, self.scale)
 
 
 class Feed:

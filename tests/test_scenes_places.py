@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.scenes.nets import FOLD
 from models.scenes.palette import PALETTE
-from models.scenes.places import KINDS, Places, drawn, located, named, unlike
+from models.scenes.places import KINDS, Places, drawn, located, named, rarity, unlike
 
 SKY, MEADOW = (list(PALETTE).index(name) for name in ("sky", "meadow"))
 
@@ -108,3 +108,10 @@ def test_features_are_to_be_alike_whatever_their_scale() -> None:
     true = [torch.randn(2, 8, 16, 16), torch.randn(2, 8, 8, 8)]
     assert float(unlike([3 * part for part in true], true)) < 1e-3
     assert float(unlike([part.flip(2) for part in true], true)) > 0.5
+
+
+def test_rarity_is_one_on_average() -> None:
+    shares = torch.rand(2, KINDS, 4, 4).softmax(1)
+    shares[:, -1] = 0
+    shares = shares / shares.sum(1, keepdim=True)
+    assert torch.allclose((rarity(shares) * shares[:, :-1]).sum(1).mean(), torch.ones(()))

@@ -27,7 +27,7 @@ from models.scenes.critic import Asked, Critic, criticised
 from models.scenes.flow import Batch, Feed, step_sigmas
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.nets import FOLD, SCALES, Painter, plain_attention, tokenize
-from models.scenes.places import Places, drawn, located, unlike
+from models.scenes.places import Places, drawn, located, rarity, unlike
 from models.scenes.sight import Glance, Sight, glances
 from models.scenes.words import WordJudge, worded
 
@@ -38,8 +38,8 @@ FINE_EVERY = 6
 SMOOTH_EVERY = 4  # steps: the critic's smoothness costs as much as all else of it
 WIDTH = (48, 96, 160)
 CRITIC_RATE = 2.5  # times the student's: judges that learn slowly ask for nothing but grain
-PLACED = 1.0  # weight of what each place shows
-WORDED = 2.0  # and of what the words said
+PLACED = 2.0  # weight of what each place shows
+WORDED = 4.0  # and of what the words said
 LIKE = 10.0  # and of what the sight finds where the canvas is painted
 FOLLOW, NEAR = 6.0, 0.25
 """Weight of being what the painter made of it, and the error up to which that counts squared."""
@@ -179,7 +179,9 @@ def taught(
     answers = answered(student, lesson)
     loss = rivals.loss(answers, smooth)
     error = F.smooth_l1_loss(answers.made, answers.true, reduction="none", beta=NEAR)
-    return loss + FOLLOW * (error * weights[:, None, None]).mean()
+    shares = drawn(answers.asked.canvas)
+    counts = (rarity(shares) * shares[:, :-1]).sum(1, keepdim=True)
+    return loss + FOLLOW * (error * weights[:, None, None] * counts).mean()
 
 
 def answered(student: Painter, lesson: Lesson) -> Answers:

@@ -105,9 +105,13 @@ def unlike(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
 
 
 def named(logits: Tensor, shares: Tensor) -> Tensor:
-    """Lower when each place is named as drawn. What is rare counts more, by the root of how rare it
-    is."""
-    chance, materials = F.log_softmax(logits, 1)[:, :-1], shares[:, :-1]
-    common = materials.mean((0, 2, 3)).clamp(min=1e-4)
-    rare = common.rsqrt() / (common.sqrt().sum() / common.sum())
-    return -(materials * chance * rare[:, None, None]).sum(1).mean()
+    """Lower when each place is named as drawn; what is rare counts more."""
+    chance = F.log_softmax(logits, 1)[:, :-1]
+    return -(rarity(shares) * shares[:, :-1] * chance).sum(1).mean()
+
+
+def rarity(shares: Tensor) -> Tensor:
+    """What each material counts (kinds − 1, 1, 1): more by the root of how rare it is among these
+    rows, 1 on average over their places."""
+    common = shares[:, :-1].mean((0, 2, 3)).clamp(min=1e-4)
+    return (common.rsqrt() / (common.sqrt().sum() / common.sum()))[:, None, None]

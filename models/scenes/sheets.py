@@ -132,7 +132,7 @@ def sizes(studio: Paints) -> Sheet:
     rows = []
     for size in (256, 512):
         ours = studio.paint(drawn, prompts, [4] * len(scenes), 4, size)
-        rows.append((f"{size}²", ours))
+        rows.append((f"{size} px", ours))
     return Sheet(["", ""], rows, 512)
 
 

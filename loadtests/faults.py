@@ -38,15 +38,20 @@ LATE = 0.04
 """Seconds from a picture to its acknowledgement that make a reader a slow one."""
 
 
-def slow_decode() -> None:
+def slow_decode(seconds: float = NAP) -> None:
     """20 ms of sleep in every decode."""
     inner = FakeModel.decode
 
     def decode(self: FakeModel, states: Any) -> Any:
-        time.sleep(NAP)
+        time.sleep(seconds)
         return inner(self, states)
 
     _put(FakeModel, "decode", decode)
+
+
+def sluggish_decode() -> None:
+    """100 ms of sleep in every decode."""
+    slow_decode(5 * NAP)
 
 
 def slow_send(seconds: float = NAP) -> None:
@@ -199,6 +204,7 @@ def slow_start() -> None:
 
 FAULTS: dict[str, Callable[[], None]] = {
     "slow_decode": slow_decode,
+    "sluggish_decode": sluggish_decode,
     "slow_send": slow_send,
     "slow_receive": slow_receive,
     "first_in_first_out": first_in_first_out,

@@ -10,6 +10,7 @@ requests, sessions or step arithmetic.
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,12 +19,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
+from models import patches
 from models.base import CannotLoad, Progress
+from models.fold import Fold, open_fold
 from models.fused import fusable, fuse
+from models.layout import Layout, open_layout
 from models.sigmas import Schedule, schedule_of
 
 TIMED_CALLS = 3
@@ -39,12 +44,14 @@ class Checkpoint:
     tokenizer: Any
     schedule: Schedule
     device: torch.device
+    fold: Fold | None = None
+    layout: Layout | None = None
     dtype: torch.dtype = torch.float32
 
     @property
     def conditioned(self) -> bool:
-        """Whether the network sees the canvas's latents beside the noisy ones."""
-        return int(self.unet.config.in_channels) == 2 * self.channels
+        """Whether the network sees the canvas, folded or encoded, beside the noisy latents."""
+        return int(self.unet.config.in_channels) > self.channels
 
     @property
     def channels(self) -> int:
@@ -52,8 +59,9 @@ class Checkpoint:
 
     @property
     def factor(self) -> int:
-        tiny = self.vae.config.get("encoder_block_out_channels")
-        return int(2 ** (len(tiny or self.vae.config.block_out_channels) - 1))
+        if isinstance(self.vae, AutoencoderTiny):
+            return patches.factor_of(self.vae)
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @property
     def size(self) -> int:
@@ -65,6 +73,8 @@ class Checkpoint:
         for part in (self.unet, self.vae, self.text):
             # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
             torch.nn.Module.to(part, device=self.device, dtype=dtype)
+        if self.layout is not None:
+            self.layout.to(self.device)  # in fp32: a seed's scene hangs on small numbers
         for part in (self.unet, self.vae):
             part.to(memory_format=torch.channels_last)
 
@@ -83,8 +93,15 @@ class Checkpoint:
     def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
         values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
-        encoded = self.vae.encode((values.float() / 127.5 - 1).to(self.dtype))
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+        return self.encode(values.float() / 127.5 - 1)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""
+        values = pictures.to(self.dtype)
+        if isinstance(self.vae, AutoencoderTiny):
+            latents = patches.encode(self.vae, values)
+        else:
+            latents = self.vae.encode(values).latent_dist.mode()
         config = self.vae.config
         shift = float(config.get("shift_factor") or 0.0)
         normal: Tensor = (latents.float() - shift) * float(config.scaling_factor)
@@ -94,16 +111,45 @@ class Checkpoint:
         """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents."""
         config = self.vae.config
         raw = latents / config.scaling_factor + (config.get("shift_factor") or 0.0)
-        pictures: Tensor = self.vae.decode(_packed(raw.to(self.dtype))).sample
+        raw = _packed(raw.to(self.dtype))
+        if isinstance(self.vae, AutoencoderTiny):
+            return patches.decode(self.vae, raw).float()
+        pictures: Tensor = self.vae.decode(raw).sample
         return pictures.float()
+
+    def see(self, pictures: NDArray[np.uint8], edge: int) -> Tensor:
+        """What the network sees of canvases, uint8 (n, H, W, 3), at latents of `edge`: (n, k, edge,
+        edge), folded in fp16 (its shares are exact in it) or encoded in fp32."""
+        if self.fold is None:
+            return self.encode_pictures(pictures)
+        folded = np.stack([self.fold(picture, edge) for picture in pictures])
+        return torch.from_numpy(folded).to(self.device, torch.float16)
 
     def predict(
         self, latents: Tensor, canvas: Tensor | None, times: Tensor, words: Tensor
     ) -> Tensor:
         """The network's output (n, c, h, w) fp32; `times` (n,) one a row."""
-        both = latents if canvas is None else torch.cat([latents, canvas], 1)
-        result: Tensor = self.unet(_packed(both.to(self.dtype)), times, words).sample
+        given = [latents.to(self.dtype)] + ([] if canvas is None else [canvas.to(self.dtype)])
+        result: Tensor = self.unet(
+            _packed(torch.cat(given, 1)), times, words, **self._sizes(latents)
+        ).sample
         return result.float()
+
+    def _sizes(self, latents: Tensor) -> dict[str, Tensor]:
+        """The class that tells a network which of its sizes it works at, if it knows several: its
+        own is in the middle, one class down is half of it, one up twice."""
+        classes = self.unet.config.get("num_class_embeds")
+        if not classes:
+            return {}
+        times = round(math.log2(latents.shape[-1] / int(self.unet.config.sample_size)))
+        which = min(max(classes // 2 + times, 0), classes - 1)
+        return {"class_labels": torch.full((len(latents),), which, device=self.device)}
+
+
+def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
+    """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
+    values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def _packed(values: Tensor) -> Tensor:
@@ -124,11 +170,23 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
     if fusable(parts["vae"], device):
         fuse(parts["vae"])
     schedule = schedule_of(parts["scheduler"])
-    checkpoint = Checkpoint(
-        parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"], schedule, device
-    )
+    networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
+    own = Path(folder)
+    checkpoint = Checkpoint(*networks, schedule, device, open_fold(own), open_layout(own))
+    _check_channels(folder, checkpoint)
     checkpoint.to(torch.float32)
     return checkpoint
+
+
+def _check_channels(folder: str, parts: Checkpoint) -> None:
+    """Whether the network takes latents, or latents and what is seen of a canvas."""
+    takes, latents = int(parts.unet.config.in_channels), parts.channels
+    beside = latents if parts.fold is None else parts.fold.channels
+    if takes not in (latents, latents + beside):
+        raise CannotLoad(
+            f"{folder}: its UNet takes {takes} channels, where latents have {latents} and what is "
+            f"seen of a canvas {beside}; a folded canvas is described by canvas.json in the folder"
+        )
 
 
 def _index(folder: str) -> dict[str, Any]:
@@ -194,7 +252,8 @@ def _time_call(checkpoint: Checkpoint, dtype: torch.dtype) -> float:
     checkpoint.to(dtype)
     edge, channels = int(checkpoint.unet.config.sample_size), checkpoint.channels
     latents = torch.zeros(1, channels, edge, edge, device=checkpoint.device)
-    canvas = latents if checkpoint.conditioned else None
+    others = int(checkpoint.unet.config.in_channels) - channels
+    canvas = torch.zeros(1, others, edge, edge, device=checkpoint.device) if others else None
     spent = []
     with torch.inference_mode():
         words = checkpoint.encode_words([""])

@@ -86,9 +86,17 @@ def test_only_the_registry_names_concrete_models(path: Path) -> None:
     assert not tops(path) & {"torch", "diffusers", "transformers", "loadtests", "tests"}
 
 
-@pytest.mark.parametrize("path", modules("server") + modules("streaming"), ids=str)
+SERVING = [*modules("server"), *modules("streaming"), *sorted((ROOT / "models").glob("*.py"))]
+
+
+@pytest.mark.parametrize("path", SERVING, ids=str)
 def test_nothing_that_serves_imports_the_painter_or_the_training(path: Path) -> None:
     assert not {n for n in imports(path) if n.startswith("models.scenes")}
+
+
+def test_the_served_scenes_know_their_palette_and_nothing_of_their_making() -> None:
+    named = {n for n in imports(ROOT / "models/scenes/model.py") if n.startswith("models.scenes")}
+    assert {".".join(n.split(".")[:3]) for n in named} == {"models.scenes.palette"}
 
 
 def test_the_client_runs_without_torch_and_models() -> None:

@@ -53,6 +53,7 @@ SPEC = ModelSpec(
         Parameter("seed", "integer", 0),
         Parameter("steps", "integer", 2, minimum=1, maximum=4),
         Parameter("strength", "number", 1.0, minimum=0.1, maximum=1.0),
+        Parameter("size", "integer", SIZE, choices=(SIZE, 2 * SIZE)),
     ),
 )
 Pixels = NDArray[np.uint8]
@@ -91,16 +92,38 @@ def prepared_tokenizer(folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def scenes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The eight-channel layout, as the built-in model has it."""
+    """The built-in model's layout: the canvas folded, in further input channels."""
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("scenes")
-    shape = Shape(autoencoder=8, channels=(8, 8, 16), text=16, text_layers=1)
+    shape = Shape(
+        autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), channels=(8, 8, 16), text=16,
+        text_layers=1,
+    )  # fmt: skip
     tokenizer = prepared_tokenizer(folder / "tokenizer")
     painter = make_painter(shape, len(tokenizer))
     painter.unet.register_to_config(sample_size=SIZE // 8)
     vae = make_autoencoder(shape)
     vae.register_to_config(scaling_factor=0.8, shift_factor=0.1)
     save_weights(folder, vae, painter, tokenizer)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def eight_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Instruct-pix2pix's layout: the canvas's latents beside the noisy ones, in eight channels."""
+    torch.manual_seed(3)
+    folder = tmp_path_factory.mktemp("eight")
+    shape = Shape(
+        autoencoder=8, patch=1, encoder_blocks=(1,) * 4, decoder_blocks=(1,) * 4, latents=4,
+        channels=(8, 8, 16), text=16, text_layers=1,
+    )  # fmt: skip
+    tokenizer = prepared_tokenizer(folder / "tokenizer")
+    painter = make_painter(shape, len(tokenizer))
+    config = {k: v for k, v in painter.unet.config.items() if not k.startswith("_")}
+    config |= {"in_channels": 8, "num_class_embeds": None, "sample_size": SIZE // 8}
+    painter.unet = UNet2DConditionModel(**config)
+    save_weights(folder, make_autoencoder(shape), painter, tokenizer)
+    (folder / "canvas.json").unlink()
     return folder
 
 
@@ -235,25 +258,98 @@ def test_prompt_seed_canvas_and_strength_each_matter(scenes_folder: Path) -> Non
         assert not torch.allclose(cast("Any", results[0]), cast("Any", other), atol=1e-6)
 
 
-def test_an_unchanged_canvas_is_not_encoded_again(
+def test_an_unchanged_canvas_is_not_seen_again(
     scenes_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = opened(scenes_folder)
     calls: list[int] = []
-    encode = model.parts.encode_pictures
+    see = model.parts.see
 
-    def counted(pictures: Pixels) -> torch.Tensor:
+    def counted(pictures: Pixels, edge: int) -> torch.Tensor:
         calls.append(len(pictures))
-        return encode(pictures)
+        return see(pictures, edge)
 
-    monkeypatch.setattr(model.parts, "encode_pictures", counted)
+    monkeypatch.setattr(model.parts, "see", counted)
     first = model.begin([ask(canvas_of(1))], [None])
     first[0].close()
     second = model.begin([ask(canvas_of(1).copy(), prompt="other")], first)
     assert calls == [1]
-    assert torch.equal(cast("Any", first[0]).canvas, cast("Any", second[0]).canvas)
+    assert cast("Row", first[0]).view is cast("Row", second[0]).view
     model.begin([ask(canvas_of(2)), ask(canvas_of(3))], [second[0], None])
     assert calls == [1, 2]
+
+
+def test_a_network_may_see_the_canvas_encoded(eight_folder: Path) -> None:
+    model, canvas = opened(eight_folder), canvas_of(1)
+    (row,) = finish(model, [ask(canvas, prompt="sunset", steps=1)])
+    assert row.view.canvas is not None
+    assert torch.equal(row.view.canvas, model.parts.encode_pictures(canvas[None]))
+    (other,) = finish(model, [ask(canvas_of(2), prompt="sunset", steps=1)])
+    assert not torch.allclose(cast("Any", row.clean), cast("Any", other.clean), atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", ["scenes_folder", "eight_folder"])
+def test_the_finer_picture_goes_on_from_the_finished_one(
+    layout: str, request: pytest.FixtureRequest
+) -> None:
+    model = opened(request.getfixturevalue(layout))
+    one = ask(canvas_of(1), prompt="sunset", seed=4, steps=2)
+    large = ask(canvas_of(1), prompt="sunset", seed=4, steps=2, size=2 * SIZE)
+    (small,) = finish(model, [one])
+    picture = pixels(model, [small])[0]
+    small.close()
+    (row,) = cast("list[Row]", model.begin([large], [small]))
+    assert (row.step, row.steps) == (2, 4)
+    while row.step < row.steps:
+        model.step([row])
+    (finer,) = pixels(model, [row])
+    assert finer.shape == (2 * SIZE, 2 * SIZE, 3)
+    alone = finish(model, [large])[0]  # with nothing to go on from it takes the whole way
+    assert np.array_equal(pixels(model, [alone])[0], finer)
+    assert np.array_equal(pixels(model, finish(model, [one]))[0], picture)
+    changed = ask(canvas_of(1), prompt="sunset", seed=5, steps=2, size=2 * SIZE)
+    assert cast("Row", model.begin([changed], [small])[0]).step == 0
+
+
+def test_rows_of_both_sizes_equal_rows_alone(scenes_folder: Path) -> None:
+    model = opened(scenes_folder)
+    asked = [
+        ask(canvas_of(1), prompt="sunset", seed=1, steps=1, size=2 * SIZE),
+        ask(canvas_of(2), prompt="winter", seed=2, steps=2, size=2 * SIZE),
+        ask(canvas_of(2), prompt="", seed=3, steps=4),
+    ]
+    alone = [finish(model, [request])[0] for request in asked]
+    together = finish(model, asked)  # never mind their keys: a call takes rows of any stage
+    shapes = [picture.shape[0] for picture in pixels(model, together)]
+    assert shapes == [2 * SIZE, 2 * SIZE, SIZE]
+    for one, other in zip(alone, together, strict=True):
+        assert float((cast("Any", one.clean) - cast("Any", other.clean)).abs().max()) < 1e-4
+
+
+def test_the_finer_picture_is_about_the_same_one(
+    scenes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run starts from the picture, enlarged, with half noise: what the network is told
+    is where it starts, to the number."""
+    model = opened(scenes_folder)
+    large = ask(canvas_of(1), prompt="sunset", steps=1, size=2 * SIZE)
+    (row,) = cast("list[Row]", model.begin([large], [None]))
+    model.step([row])
+    base, finer = cast("Any", row.base), cast("Any", row.finer)
+    big = torch.nn.functional.interpolate(
+        model.parts.decode(base), scale_factor=2.0, mode="bicubic"
+    )
+    told: list[torch.Tensor] = []
+    predict = model.parts.predict
+
+    def listening(latents: torch.Tensor, *rest: Any) -> torch.Tensor:
+        told.append(latents)
+        return predict(latents, *rest)
+
+    monkeypatch.setattr(model.parts, "predict", listening)
+    model.step([row])
+    start = 0.5 * model.parts.encode(big.clamp(-1, 1)) + 0.5 * finer.noise
+    assert torch.allclose(told[0], start, atol=1e-5)
 
 
 def test_prompts_are_embedded_once(scenes_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

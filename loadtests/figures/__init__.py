@@ -14,7 +14,7 @@ from loadtests.figures.latency import edit_to_preview
 from loadtests.figures.memory import idle_session
 from loadtests.figures.peer import vs_naive
 from loadtests.figures.plan import Plan
-from loadtests.figures.scenes import scenes
+from loadtests.figures.scenes import RUNS, scenes
 from loadtests.figures.slow import slow_reader
 from loadtests.figures.start import start
 from loadtests.figures.tax import server_tax, server_tax_fast
@@ -44,7 +44,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("idle_session", ("idle_session_kb", "idle_session_kb_painted"), idle_session),
     Figure("gateway_ratio", ("gateway_ratio",), gateway_ratio),
     Figure("start", ("start_ratio", "page_alive_s"), start),
-    Figure("scenes", ("scenes_pictures_1", "scenes_pictures_2", "scenes_pictures_4"), scenes),
+    Figure("scenes", tuple(run.name for run in RUNS), scenes),
 )
 
 

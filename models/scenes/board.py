@@ -1,8 +1,10 @@
-"""The board that a scene is painted on: a picture and its label map, kept in step.
+"""The board that a scene is painted on: a picture, its label map and its map of forms, in step.
 
-Role: primitives (noise lines, fields, soft masks, anti-aliased shapes). Invariants: `image` is
-float32 (size, size, 3) 0–1, `labels` uint8 (size, size) of material numbers; coordinates given
-to it are in picture widths, 0–1, y downwards. Knows no material's look and no composition.
+Role: primitives (noise lines, soft masks, anti-aliased shapes). Invariants: `image` is float32
+(size, size, 3) 0–1, `labels` uint8 (size, size) of material numbers, `forms` uint8 numbers that
+change from one painted thing to the next (for outlines); coordinates given to it are in picture
+widths, 0–1, y downwards; `rng` is drawn from by composition only, in an order that no word and no
+size changes. Knows no material's look and no composition.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ from models.scenes.palette import MATERIALS
 Labels = NDArray[np.uint8]
 Points = Sequence[tuple[float, float]]
 Window = tuple[slice, slice]
+Ink = tuple[float, ...]  # a colour in 0–255, ready for the brush
 WHOLE: Window = (slice(None), slice(None))
+GRID = 64  # places across of a label map in large
+VAGUE = 255  # in such a map: nothing in particular
 FINE = 4  # sub-pixel bits of OpenCV's drawing calls
 
 
 def ridge(rng: np.random.Generator, size: int, pieces: int, rough: float, octaves: int) -> Array:
     """A jagged line of `size` heights, about -1 to 1: midpoint noise with `pieces` large parts."""
-    x = np.linspace(0, 1, size)
+    x = (np.arange(size) + 0.5) / size
     line, scale = np.zeros(size), 1.0
     for octave in range(octaves):
         knots = pieces * 2**octave
@@ -36,11 +41,24 @@ def ridge(rng: np.random.Generator, size: int, pieces: int, rough: float, octave
     return line.astype(np.float32)
 
 
+def smooth_line(rng: np.random.Generator, size: int, pieces: int) -> Array:
+    """A gentle line of `size` heights, -1 to 1, with `pieces` parts."""
+    knots = np.asarray(rng.uniform(-1, 1, pieces + 1), np.float32)[None]
+    fine = cv2.resize(knots, (64, 1), interpolation=cv2.INTER_CUBIC)
+    fine = cv2.GaussianBlur(fine, (0, 0), 32 / pieces / 2, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(fine, (size, 1), interpolation=cv2.INTER_CUBIC)[0])
+
+
 def cloudy(rng: np.random.Generator, size: int, cells: int, stretch: float = 1.0) -> Array:
     """A smooth random field (size, size) of about unit variance, `cells` blobs across."""
     rows = max(2, int(cells * stretch))
     grid = rng.standard_normal((rows + 1, cells + 1)).astype(np.float32)
     return np.asarray(cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC))
+
+
+def smoothstep(low: float, high: float, value: Array) -> Array:
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 @dataclass
@@ -52,17 +70,31 @@ class Board:
     light: Light
     image: Array = field(init=False)
     labels: Labels = field(init=False)
+    forms: Labels = field(init=False)
+    form: int = 0
     lamps: list[tuple[float, float, float]] = field(default_factory=list)  # x, y, radius
 
     def __post_init__(self) -> None:
         self.image = np.zeros((self.size, self.size, 3), np.float32)
         self.labels = np.zeros((self.size, self.size), np.uint8)
+        self.forms = np.zeros((self.size, self.size), np.uint8)
         axis = (np.arange(self.size, dtype=np.float32) + 0.5) / self.size
+        self.axis = axis
         self.x, self.y = np.meshgrid(axis, axis)
+
+    def fork(self) -> np.random.Generator:
+        """Chance for one thing's inside: however much it draws, the layout stays."""
+        return np.random.default_rng(int(self.rng.integers(2**62)))
 
     def below(self, line: Array) -> Array:
         """Soft mask (size, size) of what lies below a line of heights (size,)."""
-        return np.asarray(np.clip((self.y - line[None]) * self.size + 0.5, 0, 1))
+        steep = np.sqrt(1 + (np.gradient(line) * self.size) ** 2)
+        return np.asarray(np.clip((self.y - line) * (self.size / steep) + 0.5, 0, 1), np.float32)
+
+    def rows(self, upper: float, lower: float = 1.0) -> Window:
+        """All columns of the rows between two heights."""
+        cut = [int(np.clip(v * self.size, 0, self.size)) for v in (upper - 2 / self.size, lower)]
+        return slice(cut[0], min(self.size, cut[1] + 1)), slice(None)
 
     def window(self, left: float, upper: float, right: float, lower: float) -> Window:
         """The part of the arrays that a box covers, cut to the picture."""
@@ -76,7 +108,13 @@ class Board:
         image = self.image[where]
         image += (colour - image) * alpha[..., None]
         if material is not None:
-            self.labels[where][alpha > 0.5] = MATERIALS.index(material)
+            self.label(alpha > 0.5, material, where)
+
+    def label(self, core: Array, material: str, where: Window = WHOLE) -> None:
+        """Say what a part of the picture is; it becomes one form of its own."""
+        self.form = self.form % 250 + 1
+        self.labels[where][core] = MATERIALS.index(material)
+        self.forms[where][core] = self.form
 
     def mark(self, shape: Points, material: str) -> None:
         """Label a polygon without painting it (a tree's plain outline, say)."""
@@ -87,45 +125,77 @@ class Board:
         flat = np.zeros((self.size, self.size), np.uint8)
         for shape in shapes:
             cv2.fillPoly(flat, [self._fine(shape)], 255, cv2.LINE_AA, FINE)
-        return (flat / 255.0).astype(np.float32)
+        return np.asarray(flat * np.float32(1 / 255), np.float32)
 
     def _fine(self, shape: Points) -> NDArray[np.int32]:
-        return _fixed_point(shape, self.size)
+        return _fixed_point(np.asarray(shape), self.size)
 
     @contextmanager
-    def brush(self) -> Iterator[Brush]:
-        """Draw many small crisp shapes; the picture is 8 bits deep meanwhile (OpenCV's need)."""
-        pixels = np.ascontiguousarray((np.clip(self.image, 0, 1) * 255 + 0.5).astype(np.uint8))
-        yield Brush(pixels, self.size)
-        self.image = (pixels / 255.0).astype(np.float32)
+    def brush(self, where: Window = WHOLE) -> Iterator[Brush]:
+        """Draw many small crisp shapes; that window is 8 bits deep meanwhile (OpenCV's need)."""
+        cut = self.image[where]
+        if cut.size == 0:  # beside the picture: the strokes go nowhere
+            yield Brush(np.zeros((1, 1, 3), np.uint8), self.size, (-9999, -9999))
+            return
+        pixels = np.ascontiguousarray((np.clip(cut, 0, 1) * 255 + 0.5).astype(np.uint8))
+        corner = (where[1].start or 0, where[0].start or 0)
+        yield Brush(pixels, self.size, corner)
+        cut[...] = pixels * np.float32(1 / 255)
 
 
 @dataclass
 class Brush:
-    """Anti-aliased polygons and discs on an 8-bit picture, in picture widths."""
+    """Anti-aliased shapes on an 8-bit window of the picture, in picture widths."""
 
     pixels: Labels
     size: int
+    corner: tuple[int, int] = (0, 0)
 
-    def fill(self, shape: Points, colour: Array) -> None:
-        points = _fixed_point(shape, self.size)
-        cv2.fillPoly(self.pixels, [points], _bytes(colour), cv2.LINE_AA, FINE)
+    def fill(self, shape: Points, colour: Array | Ink) -> None:
+        points = _fixed_point(np.asarray(shape), self.size, self.corner)
+        cv2.fillPoly(self.pixels, [points], ink(colour), cv2.LINE_AA, FINE)
 
-    def disc(self, x: float, y: float, radius: float, colour: Array) -> None:
-        scale = self.size * 2**FINE
-        centre = (int(x * scale), int(y * scale))
-        cv2.circle(self.pixels, centre, int(radius * scale), _bytes(colour), -1, cv2.LINE_AA, FINE)
+    def disc(self, x: float, y: float, radius: float, colour: Array | Ink) -> None:
+        unit = 2**FINE
+        px = round((x * self.size - 0.5 - self.corner[0]) * unit)
+        py = round((y * self.size - 0.5 - self.corner[1]) * unit)
+        reach = round(radius * self.size * unit)
+        cv2.circle(self.pixels, (px, py), reach, ink(colour), -1, cv2.LINE_AA, FINE)
+
+    def line(self, shape: Points, width: float, colour: Array | Ink) -> None:
+        """A stroke; `width` in picture widths, at least a pixel."""
+        points = _fixed_point(np.asarray(shape), self.size, self.corner)
+        thick = max(1, round(width * self.size))
+        cv2.polylines(self.pixels, [points], False, ink(colour), thick, cv2.LINE_AA, FINE)
 
 
-def _fixed_point(shape: Points, size: int) -> NDArray[np.int32]:
-    return np.asarray(np.round(np.asarray(shape) * size * 2**FINE), np.int32)
+def _fixed_point(shape: Array, size: int, corner: tuple[int, int] = (0, 0)) -> NDArray[np.int32]:
+    """Places in OpenCV's fixed point; a pixel's middle is a whole number there."""
+    unit = 2**FINE
+    shift = ((0.5 + corner[0]) * unit - 0.5, (0.5 + corner[1]) * unit - 0.5)
+    return np.asarray(np.floor(shape * (size * unit) - shift), np.int32)
 
 
-def _bytes(colour: Array) -> tuple[int, ...]:
-    return tuple(int(v) for v in np.clip(rgb(colour) * 255 + 0.5, 0, 255))
+def ink(colour: Array | Ink) -> Ink:
+    """A colour as OpenCV draws it; worth keeping where one is used again and again."""
+    if isinstance(colour, tuple):
+        return colour
+    return tuple(np.clip(rgb(colour) * 255 + 0.5, 0, 255).astype(int).tolist())
 
 
 def oval(x: float, y: float, across: float, down: float, points: int = 28) -> Points:
     """An ellipse as a polygon."""
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
     return list(zip(x + across * np.cos(turn), y + down * np.sin(turn), strict=True))
+
+
+def on_grid(labels: Labels, least: float = 0.0) -> Labels:
+    """A label map (h, w) on a grid (64, 64): what most of each place is, or `VAGUE` where no
+    material has the share `least` of it."""
+    shares = np.stack(
+        [
+            cv2.resize((labels == n).astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
+            for n in range(len(MATERIALS))
+        ]
+    )
+    return np.where(shares.max(0) < least, VAGUE, shares.argmax(0)).astype(np.uint8)

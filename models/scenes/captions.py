@@ -15,16 +15,20 @@ from models.scenes.palette import STRANGERS, VOCABULARY
 
 THINGS: dict[str, tuple[str, ...]] = {
     "cloud": ("clouds", "cloudy sky"),
-    "mountain": ("mountains", "a mountain", "alps"),
-    "water": ("a lake", "water", "the sea"),
-    "meadow": ("a meadow", "green hills", "fields"),
-    "tree": ("trees", "a forest", "woods"),
+    "mountain": ("mountains", "a mountain", "alps", "peaks"),
+    "water": ("a lake", "water", "the sea", "a river"),
+    "meadow": ("a meadow", "hills", "fields", "grass"),
+    "tree": ("trees", "a forest", "woods", "a tree"),
     "sand": ("a beach", "sand", "dunes"),
     "snow": ("snow", "a snowfield"),
     "house": ("a house", "a village", "cottage"),
     "path": ("a path", "a road"),
     "flower": ("flowers", "wildflowers"),
 }
+KEEP = {"clear": 0.2, "clean": 0.35}
+"""Words that people leave out, and how often they are said; what a caption doesn't say is these."""
+KEEP_STYLE = 0.94
+"""A style that isn't the plain one is nearly always named, or an unnamed style would be any."""
 
 
 def caption(
@@ -33,8 +37,7 @@ def caption(
     """A prompt for a scene. `words`: group → word; `keep`: chance that each group is named."""
     parts: list[str] = []
     for group, word in words.items():
-        named = keep if word != "clear" else 0.2
-        if rng.random() < named:
+        if rng.random() < KEEP.get(word, KEEP_STYLE if group == "style" else keep):
             wordings = VOCABULARY[group][word]
             parts.append(wordings[0] if rng.random() < 0.6 else str(rng.choice(wordings)))
     for material in materials:

@@ -2,9 +2,9 @@
 
 Role: paint scenes in worker processes, once, and open them. Layout of a folder: `paintings.npy`
 (n, size, size, 3) uint8; `canvases.npy` (n, variants, size, size) uint8 labels with `BARE`;
-`captions.json` n lists of wordings; `words.json` n dicts; `done.json` last, so that a folder
-without it is unfinished. Invariant: scene i is painter's seed `first + i`; held-out scenes are
-seeds from `HELD_OUT` up and never painted here.
+`maps.npy` (n, 64, 64) uint8, the true labels in large; `captions.json` n lists of wordings;
+`words.json` n dicts; `done.json` last, so that a folder without it is unfinished. Invariant: scene
+i is the painter's seed i; held-out scenes are seeds from `HELD_OUT` up and never painted here.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
+from models.scenes.board import GRID, Labels, on_grid
 from models.scenes.captions import caption
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.sketch import colour, sketch
@@ -28,24 +30,34 @@ from models.scenes.sketch import colour, sketch
 HELD_OUT = 10_000_000
 WORDINGS = 4
 Bytes = NDArray[np.uint8]
-Row = tuple[int, Bytes, Bytes, list[str], dict[str, str]]
+Row = tuple[int, Bytes, Bytes, list[str], dict[str, str], Labels]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """An opened data set; arrays are memory maps."""
+    """An opened data set; paintings and canvases are memory maps, unless canvases were `held`."""
 
     paintings: Bytes
     canvases: Bytes
     captions: list[list[str]]
     words: list[dict[str, str]]
+    maps: Labels
 
     def __len__(self) -> int:
         return len(self.paintings)
 
-    def canvas(self, index: int, variant: int) -> Bytes:
-        """A canvas (size, size, 3) uint8."""
-        return colour(self.canvases[index, variant])
+    def canvas(self, index: int, variant: int, rng: np.random.Generator | None = None) -> Bytes:
+        """A canvas (size, size, 3) uint8; with `rng` its colours may be a little off."""
+        return colour(self.canvases[index, variant], rng)
+
+    def held(self) -> Dataset:
+        """The same with its canvases read into memory, if they fit twice into what is free.
+
+        The kernel may take mapped pages back however much is free; then every step of a training
+        waits for the disk."""
+        if 2 * self.canvases.nbytes > psutil.virtual_memory().available:
+            return self
+        return replace(self, canvases=np.array(self.canvases))
 
 
 def held_out(count: int, size: int = 256) -> Iterator[Scene]:
@@ -60,6 +72,7 @@ def prepare(folder: Path, count: int, size: int = 256, variants: int = 2, jobs: 
     done = folder / "done.json"
     if not done.exists() or json.loads(done.read_text()) != plan:
         folder.mkdir(parents=True, exist_ok=True)
+        done.unlink(missing_ok=True)  # what another plan left is not whole from here on
         _paint_all(folder, plan, jobs or os.cpu_count() or 1)
         done.write_text(json.dumps(plan))
     return open_dataset(folder)
@@ -71,6 +84,7 @@ def open_dataset(folder: Path) -> Dataset:
         np.load(folder / "canvases.npy", mmap_mode="r"),
         json.loads((folder / "captions.json").read_text()),
         json.loads((folder / "words.json").read_text()),
+        np.load(folder / "maps.npy"),
     )
 
 
@@ -79,13 +93,16 @@ def _paint_all(folder: Path, plan: dict[str, int], jobs: int) -> None:
     open_memmap = np.lib.format.open_memmap
     paintings = open_memmap(folder / "paintings.npy", "w+", np.uint8, (count, size, size, 3))
     canvases = open_memmap(folder / "canvases.npy", "w+", np.uint8, (count, variants, size, size))
+    maps = open_memmap(folder / "maps.npy", "w+", np.uint8, (count, GRID, GRID))
     captions: list[list[str]] = [[] for _ in range(count)]
     words: list[dict[str, str]] = [{} for _ in range(count)]
     began = time.monotonic()
     tasks = ((index, size, variants) for index in range(count))
     with multiprocessing.get_context("spawn").Pool(jobs, _alone) as pool:
         for done, row in enumerate(pool.imap_unordered(_row, tasks, chunksize=8), 1):
-            index, paintings[index], canvases[index], captions[index], words[index] = row
+            index, paintings[index], canvases[index], captions[index], words[index], maps[index] = (
+                row
+            )
             if done % 500 == 0 or done == count:
                 left = (time.monotonic() - began) / done * (count - done)
                 print(f"painted {done}/{count}, {left:.0f} s left", flush=True)
@@ -103,8 +120,4 @@ def _row(task: tuple[int, int, int]) -> Row:
     rng = np.random.default_rng([index, 11])
     canvases = np.stack([sketch(rng, scene.labels) for _ in range(variants)])
     captions = [caption(rng, scene.words, scene.materials) for _ in range(WORDINGS)]
-    return index, scene.painting, canvases, captions, scene.words
-
-
-if __name__ == "__main__":
-    prepare(Path("runs/scenes/data"), 10000)
+    return index, scene.painting, canvases, captions, scene.words, on_grid(scene.labels)

@@ -40,6 +40,10 @@ SPEC = ModelSpec(
         Parameter("seed", "integer", 0, "Seed", minimum=0, maximum=2**32 - 1, step=1),
         Parameter("steps", "integer", 2, "Steps", minimum=1, maximum=4, step=1),
         Parameter(
+            "size", "integer", SIZE, "Size", choices=(SIZE, 2 * SIZE),
+            description="The larger one is the same picture, finer: for when the pen rests.",
+        ),
+        Parameter(
             "strength", "number", 1.0, "Strength", minimum=0.1, maximum=1.0, step=0.05,
             description="Below 1 the canvas's own colours shine through.",
         ),

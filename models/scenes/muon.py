@@ -24,31 +24,42 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
+            shapes: dict[tuple[int, int], list[nn.Parameter]] = {}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._move(weight, group["lr"], group["momentum"])
+                    shapes.setdefault((len(weight), weight[0].numel()), []).append(weight)
+            for weights in shapes.values():
+                self._move(weights, group["lr"], group["momentum"])
 
-    def _move(self, weight: Tensor, rate: float, momentum: float) -> None:
-        state = self.state[weight]
+    def _move(self, weights: list[nn.Parameter], rate: float, momentum: float) -> None:
+        """Weights of one shape in one go: a network has dozens, and small products are all wait."""
+        ahead = [self._ahead(weight, momentum) for weight in weights]
+        matrices = torch.stack([values.bfloat16().reshape(len(values), -1) for values in ahead])
+        scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
+        for weight, move in zip(weights, orthogonal(matrices), strict=True):
+            weight.add_(move.view(weight.shape), alpha=-rate * scale)
+
+    def _ahead(self, weight: nn.Parameter, momentum: float) -> Tensor:
+        """The gradient, led on by what came before (Nesterov's momentum)."""
+        state, grad = self.state[weight], weight.grad
+        assert grad is not None
         if "buffer" not in state:
             state["buffer"] = torch.zeros_like(weight)
-        grad = weight.grad
-        assert grad is not None
-        state["buffer"].lerp_(grad, 1 - momentum)
-        ahead = grad.lerp(state["buffer"], momentum)
-        matrix = ahead.reshape(len(ahead), -1)
-        scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-        weight.add_(orthogonal(matrix).view(ahead.shape), alpha=-rate * scale)
+        buffer: Tensor = state["buffer"]
+        buffer.lerp_(grad, 1 - momentum)
+        return grad.lerp(buffer, momentum)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """About the nearest semi-orthogonal matrix: singular values between 0.7 and 1.2."""
+def orthogonal(matrices: Tensor) -> Tensor:
+    """About the nearest semi-orthogonal matrices (k, m, n): singular values between 0.7 and 1.2."""
     a, b, c = COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / (torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(5):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+        gram = x @ x.mT
+        # beta and alpha spare passes over the large matrices, which cost more than the products
+        step = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, step, x, beta=a)
+    result: Tensor = (x.mT if tall else x).to(matrices.dtype)
     return result

@@ -1,10 +1,9 @@
 """The networks of `scenes`: their shapes, their tokenizer, their folder on disk.
 
-Role: make untrained networks, save trained ones as an ordinary diffusers folder, open it again.
-Shapes follow speed on two CPU cores: attention at the lowest level only, 32 channels in the
-autoencoder with most blocks at latent size (about 20 ms, 9 ms and 11 ms a call for network,
-encoder and decoder at 256² in bf16). Invariant: every component of a saved folder opens through
-its own `from_pretrained` without a network. Knows nothing of training.
+Role: make untrained networks, save trained ones as a diffusers folder, open it again.
+Shapes follow speed on two CPU cores: attention at the lowest level only, the autoencoder wholly at
+latent size (docs/benchmarks.md has the times). Invariant: every component of a saved folder opens
+through its own `from_pretrained` without a network. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -16,14 +15,19 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from models.fold import Fold
+from models.scenes.palette import PALETTE, UNPAINTED
+
 WEIGHTS = Path(__file__).parent / "weights"
 TOKENS = 32
-VOCABULARY = 1200
-FACTOR = 8  # pixels a latent, each way
+ENTRIES = 1200  # of the tokenizer
+FOLD = Fold((*PALETTE.values(), UNPAINTED))
+SCALES = 3  # sizes that the network is told apart: half, plain, double
 START, END = "<|startoftext|>", "<|endoftext|>"
 INDEX = {
     "_class_name": "StableDiffusionInstructPix2PixPipeline",
@@ -43,36 +47,56 @@ INDEX = {
 class Shape:
     """Sizes of the networks; tests make them tiny."""
 
-    autoencoder: int = 32
-    channels: tuple[int, int, int] = (64, 128, 256)
+    autoencoder: int = 160
+    patch: int = 8
+    encoder_blocks: tuple[int, ...] = (3,)
+    decoder_blocks: tuple[int, ...] = (5,)
+    latents: int = 16
+    channels: tuple[int, int, int] = (128, 160, 192)
     text: int = 128
     text_layers: int = 2
 
 
 class Painter(nn.Module):
-    """What the second training trains: the network and the text encoder that feeds it."""
+    """The network, and the text encoder that feeds it."""
 
     def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
         super().__init__()
         self.unet = unet
         self.text = text
 
-    def forward(self, noisy: Tensor, canvas: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
-        """The velocity (noise − clean) at `noisy` (n, 4, h, w); sigma (n,) 0–1; tokens (n, 32)."""
+    def forward(
+        self, noisy: Tensor, canvas: Tensor, sigma: Tensor, tokens: Tensor, scale: int
+    ) -> Tensor:
+        """The velocity (noise − clean) at `noisy` (n, c, h, w); canvas (n, k, h, w) folded; sigma
+        (n,) 0–1; tokens (n, 32); `scale` 0, 1 or 2: pictures of half, plain or double size."""
         words = self.text(tokens).last_hidden_state
         both = torch.cat([noisy, canvas], 1).contiguous(memory_format=torch.channels_last)
-        velocity: Tensor = self.unet(both, sigma * 1000, words).sample
+        scales = torch.full((len(noisy),), scale, device=noisy.device)
+        velocity: Tensor = self.unet(both, sigma * 1000, words, class_labels=scales).sample
         return velocity
 
 
+def bare_paper(like: Tensor) -> Tensor:
+    """The folded canvas (n, k, h, w) of bare paper, of as many rows and places as (n, c, h, w)."""
+    count, _, height, width = like.shape
+    paper = like.new_zeros(count, FOLD.channels, height, width)
+    kinds = len(FOLD.colours)
+    paper[:, kinds - 1 :: kinds] = 1
+    return paper
+
+
 def make_autoencoder(shape: Shape) -> AutoencoderTiny:
-    width = (shape.autoencoder,) * 4
+    """An autoencoder over squares of pixels (see `models.patches`), 8 pixels a latent each way."""
+    pixels, width = 3 * shape.patch**2, (shape.autoencoder,) * len(shape.decoder_blocks)
     vae = AutoencoderTiny(
+        in_channels=pixels,
+        out_channels=pixels,
         encoder_block_out_channels=width,
         decoder_block_out_channels=width,
-        num_encoder_blocks=(1, 2, 3, 4),
-        num_decoder_blocks=(4, 3, 2, 1),
-        latent_channels=4,
+        num_encoder_blocks=shape.encoder_blocks,
+        num_decoder_blocks=shape.decoder_blocks,
+        latent_channels=shape.latents,
     )
     return vae.to(memory_format=torch.channels_last)
 
@@ -80,8 +104,9 @@ def make_autoencoder(shape: Shape) -> AutoencoderTiny:
 def make_painter(shape: Shape, vocabulary: int) -> Painter:
     unet = UNet2DConditionModel(
         sample_size=32,
-        in_channels=8,
-        out_channels=4,
+        in_channels=shape.latents + FOLD.channels,
+        out_channels=shape.latents,
+        num_class_embeds=SCALES,
         block_out_channels=shape.channels,
         layers_per_block=1,
         down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
@@ -111,6 +136,14 @@ def make_painter(shape: Shape, vocabulary: int) -> Painter:
     return Painter(unet.to(memory_format=torch.channels_last), text)
 
 
+def plain_attention(painter: Painter) -> None:
+    """For training on a CPU: attention as matrix products, because the fused one's backward pass is
+    five times slower for pictures this small."""
+    if next(painter.parameters()).device.type == "cpu":
+        painter.unet.set_attn_processor(AttnProcessor())
+        painter.text.set_attn_implementation("eager")
+
+
 def make_tokenizer(folder: Path, texts: Iterable[str]) -> CLIPTokenizer:
     """Learn byte pairs from captions, write `vocab.json` and `merges.txt`, open the result.
 
@@ -130,7 +163,7 @@ def make_tokenizer(folder: Path, texts: Iterable[str]) -> CLIPTokenizer:
     words = sorted(model["vocab"], key=model["vocab"].get)
     words = list(dict.fromkeys([*words, *(c + "</w>" for c in alphabet)]))
     words = [word for word in words if word not in (START, END)]
-    words += [f"<|spare{i}|>" for i in range(VOCABULARY - 2 - len(words))] + [START, END]
+    words += [f"<|spare{i}|>" for i in range(ENTRIES - 2 - len(words))] + [START, END]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
     pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
@@ -162,6 +195,7 @@ def save_weights(
     painter.text.save_pretrained(folder / "text_encoder")
     _forget(folder / "vae" / "config.json", "block_out_channels", "_name_or_path")
     _forget(folder / "unet" / "config.json", "_name_or_path")
+    FOLD.save(folder)
     tokenizer.save_pretrained(str(folder / "tokenizer"))
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000).save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")

@@ -47,10 +47,18 @@ VOCABULARY: dict[str, dict[str, tuple[str, ...]]] = {
     "weather": {
         "clear": ("clear", "clear sky", "fine weather"),
         "fog": ("fog", "mist", "foggy", "misty", "haze"),
+        "rain": ("rain", "rainy", "drizzle", "downpour", "wet day"),
+        "storm": ("storm", "stormy", "thunderstorm", "tempest", "lightning"),
     },
-    "style": {},
+    "style": {
+        "clean": ("clean", "flat colours", "graphic", "poster", "vector"),
+        "watercolour": ("watercolour", "watercolor", "aquarelle", "watercolour wash"),
+        "oil": ("oil", "oil painting", "impasto", "oil on canvas", "brush strokes"),
+        "ink": ("ink", "ink drawing", "pen and ink", "etching"),
+        "pixel art": ("pixel art", "pixels", "8-bit", "retro game"),
+    },
 }
-"""Group → word → the wordings that mean it (the first is the chip's). `style` waits for later."""
+"""Group → word → the wordings that mean it (the first is the chip's)."""
 
 STRANGERS: tuple[str, ...] = (
     "a", "the", "of", "in", "beautiful", "landscape", "painting", "picture", "my", "quiet",

@@ -1,8 +1,9 @@
 """Canvases as hands draw them: from a scene's label map to flat, wobbly, partly bare regions.
 
-Role: the augmentation that teaches a model to paint what people draw. Invariants: a canvas holds
-palette colours and `UNPAINTED` only, uint8 (size, size, 3); bare paper means 'the model decides'.
-Knows nothing of how a scene was painted.
+Role: the augmentation that teaches a model to paint what people draw. Invariants: a canvas is uint8
+(size, size, 3); inside its regions every colour lies within `OFF` of the palette's (people pick
+colours by eye, other programs' brushes have soft edges), and unpainted paper is exactly `UNPAINTED`
+there: it means 'the model decides'. Knows nothing of how a scene was painted.
 """
 
 from __future__ import annotations
@@ -13,17 +14,27 @@ from numpy.typing import NDArray
 
 from models.scenes.board import Labels, cloudy
 from models.scenes.palette import MATERIALS, PALETTE, UNPAINTED
+from models.scenes.pen import draw_region
 
 BARE = len(MATERIALS)
 COLOURS: NDArray[np.uint8] = np.array([*PALETTE.values(), UNPAINTED], np.uint8)
-KINDS = ("whole", "patchy", "strokes", "few", "big", "bare")
-ODDS = (0.36, 0.15, 0.11, 0.13, 0.10, 0.15)
+KINDS = ("whole", "pen", "patchy", "strokes", "few", "big", "bare")
+ODDS = (0.20, 0.33, 0.08, 0.07, 0.09, 0.08, 0.15)
+OFF = 12  # how far a canvas's colour may be from the palette's, per channel
 BIG = [MATERIALS.index(name) for name in ("sky", "mountain", "water", "meadow", "sand", "snow")]
 
 
-def colour(labels: Labels) -> NDArray[np.uint8]:
-    """Flat picture (size, size, 3) uint8 of a label map that may hold `BARE`."""
-    return COLOURS[labels]
+def colour(labels: Labels, rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
+    """Picture (size, size, 3) uint8 of a label map that may hold `BARE`: flat without `rng`; with
+    it the colours may be a little off, and edges soft."""
+    if rng is None:
+        return COLOURS[labels]
+    table = COLOURS.astype(np.int64)
+    reach = OFF * max(0.0, float(rng.uniform(-0.7, 1.0)))
+    off = np.round(rng.uniform(-reach, reach, (BARE, 3))).astype(np.int64)
+    table[:BARE] = np.clip(table[:BARE] + off, 0, 255)
+    flat = table.astype(np.uint8)[labels]
+    return cv2.blur(flat, (3, 3)) if rng.random() < 0.25 else flat
 
 
 def sketch(rng: np.random.Generator, labels: Labels, kind: str | None = None) -> Labels:
@@ -33,6 +44,8 @@ def sketch(rng: np.random.Generator, labels: Labels, kind: str | None = None) ->
     """
     kind = kind or str(rng.choice(KINDS, p=ODDS))
     size = labels.shape[0]
+    if kind == "pen":
+        return by_hand(rng, labels)
     drawn = wobble(rng, labels)
     if kind == "patchy":
         drawn[cloudy(rng, size, int(rng.integers(2, 5))) > rng.uniform(-0.9, 0.9)] = BARE
@@ -48,6 +61,18 @@ def sketch(rng: np.random.Generator, labels: Labels, kind: str | None = None) ->
         drawn = _grow(drawn) if rng.random() < 0.7 else drawn
     elif kind == "bare":
         drawn[:] = BARE
+    return drawn
+
+
+def by_hand(rng: np.random.Generator, labels: Labels) -> Labels:
+    """The scene as someone draws it with a round brush, the large things first."""
+    drawn = np.full(labels.shape, BARE, np.uint8)
+    shy = rng.uniform(0.0, 0.6)
+    chances, seeds = rng.random(BARE), rng.integers(2**62, size=BARE)
+    for number, name in enumerate(MATERIALS):
+        if chances[number] > shy and (labels == number).any():
+            own = np.random.default_rng(int(seeds[number]))
+            draw_region(own, drawn, labels, number, name)
     return drawn
 
 

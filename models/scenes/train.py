@@ -1,8 +1,10 @@
-"""Command line of the training: `python -m models.scenes.train autoencoder|unet|all`.
+"""Command line of the training: `python -m models.scenes.train all`, or one of its stages.
 
-Role: the composition root of training: paints the data, trains the autoencoder, then the painter
-network, and writes `weights/`. Resumes by itself from `--out`; uses a GPU with larger batches if
-there is one. On two CPU cores `all` takes an hour and a half with the default minutes.
+Role: the composition root of training: paints the data, then trains in five stages, each from what
+the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher;
+`layout`, what bare paper shows; and `distil`, which writes `weights/`. Resumes by itself; uses a
+GPU with larger batches if there is one. On two CPU cores `all` takes nine hours with the default
+minutes.
 """
 
 from __future__ import annotations
@@ -10,24 +12,29 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from diffusers import AutoencoderTiny
-from torch.multiprocessing.spawn import spawn
+from torch import Tensor
 from transformers import CLIPTokenizer
 
-from models.scenes.autoencoder import train_autoencoder
+from models.layout import Layout, LayoutShape, open_layout, save_layout
+from models.scenes.asked import Requests
+from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
+from models.scenes.completion import train_layout
 from models.scenes.dataset import Dataset, prepare
-from models.scenes.flow import Latents, encode_all, train_painter
-from models.scenes.loop import Plan, device_for_training, rank
+from models.scenes.distil import Lessons, distil
+from models.scenes.flow import Feed, train_painter
+from models.scenes.latents import calibrate, encode_all, fingerprint, normalised, weights
+from models.scenes.loop import Plan, device_for_training, halves, opened
 from models.scenes.nets import (
+    FOLD,
     WEIGHTS,
+    Painter,
     Shape,
     make_autoencoder,
     make_painter,
@@ -36,57 +43,164 @@ from models.scenes.nets import (
     save_weights,
 )
 from models.scenes.palette import STRANGERS, VOCABULARY
+from models.scenes.room import Room, advice
+from models.scenes.sharpen import sharpen
+
+STAGES = ("autoencoder", "sharpen", "unet", "layout", "distil")
+BARE = 0.08
+"""Share of bare canvases that the teacher sees; the judges of its student look through its eyes."""
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m models.scenes.train", description=__doc__)
-    top.add_argument("stage", choices=("autoencoder", "unet", "all"))
+    top.add_argument("stage", choices=(*STAGES, "all"))
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
-    top.add_argument("--scenes", type=int, default=10000, help="scenes to paint")
-    top.add_argument("--latents", type=int, default=10**9, help="scenes to train the unet on")
-    top.add_argument("--compile", action="store_true", help="faster steps, for minutes at first")
-    top.add_argument("--half-size", type=float, default=0.35, help="share of the unet at 128²")
-    top.add_argument("--minutes", type=float, help="length of a stage by the clock")
-    top.add_argument("--steps", type=int, help="length of a stage by count, instead")
-    top.add_argument("--batch", type=int, help="rows a step; lower it where memory is short")
+    top.add_argument("--scenes", type=_count, default=16000, help="scenes to paint")
+    top.add_argument("--fine", type=_count, default=2000, help="of these, painted at 512² as well")
+    top.add_argument("--half-size", type=float, default=0.25, help="share of the unet at 128²")
+    length = top.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=_minutes, help="length of a stage by the clock")
+    length.add_argument("--steps", type=_count, help="length of a stage by count, instead")
+    top.add_argument("--batch", type=_count, help="rows a step; lower it where memory is short")
     top.add_argument("--seed", type=int, default=0)
-    top.add_argument("--onward", action="store_true", help="unet: start from --weights' networks")
-    top.add_argument("--processes", type=int, default=1, help="train in so many, on a busy CPU")
     return top
+
+
+def _count(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return value
+
+
+def _minutes(text: str) -> float:
+    if not (value := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f"{text} is no length of time")
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes made end too
-    prepare(options.out / "data", options.scenes)
-    if options.processes == 1:
+    if lack := advice(Room.here(), _batch(options), options.scenes, halves(device_for_training())):
+        raise SystemExit(lack)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that who paints the data ends too
+    try:
         run(options)
-        return
-    with tempfile.TemporaryDirectory() as meeting:
-        address = f"file://{meeting}/meet"
-        spawn(_together, (options, address), options.processes)  # type: ignore[no-untyped-call]
+    except torch.OutOfMemoryError:
+        raise SystemExit(
+            f"the GPU has too little memory: the same command with --batch "
+            f"{max(1, _batch(options) // 2)} goes on from the last checkpoint"
+        ) from None
 
 
-def _together(number: int, options: argparse.Namespace, address: str) -> None:
-    """One of several processes, each with one thread: threads of one process wait for each other
-    at every operation, processes once a step, which is far better on a busy machine."""
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", address, rank=number, world_size=options.processes)
-    run(options)
-    dist.destroy_process_group()
+def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
+    """The scenes, and the first of them at twice the size."""
+    return (
+        prepare(options.out / "data", options.scenes, 256, 3),
+        prepare(options.out / "data512", min(options.fine, options.scenes), 512, 2),
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """The stages asked for, in this process."""
-    torch.manual_seed(options.seed)
-    data = prepare(options.out / "data", options.scenes)
-    if options.stage in ("autoencoder", "all"):
-        vae = make_autoencoder(Shape()).to(device_for_training())
-        plan = replace(_plan(options, "autoencoder", 1e-3, 25.0), matrix_rate=0.01, average=0.995)
-        train_autoencoder(vae, data, plan, _batch(options))
-    if options.stage in ("unet", "all"):
-        _train_unet(options, data)
+    """The stages asked for."""
+    data, fine = _data(options)
+    for stage in STAGES if options.stage == "all" else (options.stage,):
+        torch.manual_seed(options.seed)
+        {
+            "autoencoder": _autoencoder,
+            "sharpen": _sharpen,
+            "unet": _unet,
+            "layout": _layout,
+            "distil": _distil,
+        }[stage](options, data, fine)
+
+
+def _autoencoder(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    vae = make_autoencoder(Shape()).to(device_for_training())
+    plan = replace(_plan(options, "autoencoder", 1e-3, 30.0), matrix_rate=0.005, average=0.998)
+    if not plan.checkpoint.exists():
+        start_linear(vae, data)
+    train_autoencoder(vae, [data, fine], plan, max(1, _batch(options) // 2))
+
+
+def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    vae = trained_autoencoder(options.out).to(device_for_training())
+    plan = replace(_plan(options, "decoder", 3e-4, 10.0), rests=fingerprint(vae))
+    sharpen(vae, [data, fine], plan, max(1, _batch(options) // 2))
+
+
+def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    feed, vae = _feed(options, data, fine, BARE)
+    painter = make_painter(Shape(), len(feed.asked.tokenizer)).to(device_for_training()).train()
+    plan = replace(_plan(options, "unet", 1e-3, 160.0), matrix_rate=0.01, average=0.998)
+    plan = replace(plan, rests=fingerprint(vae))
+    batch = _batch(options)
+    teacher = train_painter(painter, feed, plan, batch, options.half_size)
+    _save(options, options.out / "teacher", vae, teacher, feed.asked.tokenizer)
+
+
+def _layout(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    """Its words are the teacher's, so it is kept beside them."""
+    _, teacher, tokenizer = _teacher(options)
+    text = teacher.text.to(device_for_training())
+
+    @torch.no_grad()
+    def say(tokens: Tensor) -> Tensor:
+        words: Tensor = text(tokens.to(text.device)).last_hidden_state.mean(1)
+        return words
+
+    layout = Layout(LayoutShape(len(FOLD.colours), FOLD.cells, text.config.hidden_size))
+    plan = replace(_plan(options, "layout", 1e-3, 40.0), momentum=0.5, average=0.998)
+    plan = replace(plan, rests=fingerprint(text))
+    asked = Requests(data.held(), tokenizer)
+    trained = train_layout(layout.to(text.device), asked, say, plan, _batch(options))
+    save_layout(trained.cpu(), options.out / "teacher")
+
+
+def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    feed, vae = _feed(options, data, fine)
+    _, teacher, _ = _teacher(options)
+    layout = open_layout(options.out / "teacher")
+    if layout is None:
+        raise SystemExit(f"{options.out}/teacher has no layout network: run `layout` first")
+    plan = replace(_plan(options, "student", 4e-4, 250.0), momentum=0.5, average=0.999)
+    plan = replace(plan, rests=f"{fingerprint(vae)}-{fingerprint(teacher)}")
+    teacher = teacher.to(device_for_training())
+    student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2))
+    _save(options, options.weights, vae, student, feed.asked.tokenizer)
+    save_layout(layout, options.weights)
+
+
+def _teacher(options: argparse.Namespace) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:
+    folder = options.out / "teacher"
+    if not (folder / "model_index.json").exists():
+        raise SystemExit(f"{folder} isn't there: run `unet` first")
+    return open_weights(folder)
+
+
+def _feed(
+    options: argparse.Namespace, data: Dataset, fine: Dataset, bare: float = 0.0
+) -> tuple[Feed, AutoencoderTiny]:
+    """What the painter networks learn from, and the autoencoder that it was encoded by."""
+    vae = trained_autoencoder(options.out).to(device_for_training())
+    data, latents = data.held(), encode_all(vae, data, fine, options.out)
+    calibrate(vae, latents)
+    tokenizer, matter = tokenizer_for(options.out, data), weights(vae, latents)
+    return Feed(data, normalised(vae, latents), tokenizer, matter, bare), vae
+
+
+def _save(
+    options: argparse.Namespace,
+    folder: Path,
+    vae: AutoencoderTiny,
+    painter: Painter,
+    tokenizer: CLIPTokenizer,
+) -> None:
+    """A whole folder, with the sharpened decoder where there is one."""
+    if (options.out / "decoder.pt").exists():
+        sharp = opened(options.out / "decoder.pt", fingerprint(vae))["average"]
+        vae.decoder.load_state_dict(sharp)
+    save_weights(folder, vae.cpu(), painter.cpu(), tokenizer)
 
 
 def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -> Plan:
@@ -96,56 +210,17 @@ def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -
 
 
 def _batch(options: argparse.Namespace) -> int:
-    """Rows a step of this process."""
-    whole = options.batch or (128 if torch.cuda.is_available() else 16)
-    return max(1, int(whole) // int(options.processes))
+    """Rows a step."""
+    return int(options.batch or (128 if torch.cuda.is_available() else 16))
 
 
-def _train_unet(options: argparse.Namespace, data: Dataset) -> None:
-    device = device_for_training()
-    if options.onward:
-        vae, painter, tokenizer = open_weights(options.weights)
-    else:
-        vae = trained_autoencoder(options.out)
-        tokenizer = tokenizer_for(options.out, data)
-        painter = make_painter(Shape(), len(tokenizer))
-    latents = encode_all(vae.to(device), data, options.out, options.latents)
-    if not options.onward:
-        calibrate(vae, latents)
-    plan = replace(_plan(options, "unet", 1e-3, 60.0), matrix_rate=0.015, average=0.998)
-    painter = train_painter(
-        painter.to(device).train(),
-        tokenizer,
-        data,
-        normalised(vae, latents),
-        plan,
-        _batch(options),
-        options.half_size,
-        options.compile,
-    )
-    if rank() == 0:
-        save_weights(options.weights, vae.cpu(), painter.cpu(), tokenizer)
-
-
-def trained_autoencoder(out: Path, shape: Shape | None = None) -> AutoencoderTiny:
+def trained_autoencoder(out: Path) -> AutoencoderTiny:
     """The averaged weights of the first stage, frozen."""
-    vae = make_autoencoder(shape or Shape())
-    state = torch.load(out / "autoencoder.pt", map_location="cpu", weights_only=True)
-    vae.load_state_dict(state["average"])
+    if not (out / "autoencoder.pt").exists():
+        raise SystemExit(f"{out / 'autoencoder.pt'} isn't there: run `autoencoder` first")
+    vae = make_autoencoder(Shape())
+    vae.load_state_dict(opened(out / "autoencoder.pt", "")["average"])
     return vae.eval().requires_grad_(False)
-
-
-def calibrate(vae: AutoencoderTiny, raw: Latents) -> None:
-    """Write the latents' mean and spread into the config."""
-    some = raw.paintings[:: max(1, len(raw.paintings) // 500)].float()
-    vae.register_to_config(shift_factor=float(some.mean()), scaling_factor=1 / float(some.std()))
-
-
-def normalised(vae: AutoencoderTiny, raw: Latents) -> Latents:
-    """The latents by the config's numbers, in place."""
-    for values in (raw.paintings, raw.canvases):
-        values.sub_(vae.config.shift_factor).mul_(vae.config.scaling_factor)
-    return raw
 
 
 def tokenizer_for(out: Path, data: Dataset) -> CLIPTokenizer:

@@ -1,0 +1,193 @@
+"""What is above: sky, sun or moon, stars, clouds of three kinds, rays and lightning.
+
+Role: paint the sky on a `Board` and label what hands paint there. Chance comes as a generator of
+the thing's own. Coordinates in picture widths. Knows nothing of land or composition.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.scenes import noise, sprites
+from models.scenes.board import Board, Points, oval, smoothstep
+from models.scenes.light import DISC, GLOW, Array, mix, rgb
+
+
+def paint_sky(board: Board, horizon: float) -> None:
+    """Three-stop gradient down to the horizon and the sun's glow."""
+    light = board.light
+    place = np.clip(board.axis / max(horizon, 0.2), 0, 1)
+    column = np.stack([np.interp(place, (0, 0.55, 1), light.sky[:, c]) for c in range(3)], -1)
+    board.image[:] = column[:, None].astype(np.float32)
+    far = (board.x - light.sun_x) ** 2 + (board.y - light.sun_y) ** 2
+    share = {"clear": 1.0, "fog": 0.6, "rain": 0.3, "storm": 0.2}[light.weather]
+    near = 0.35 / (1 + far * 160) if light.seen else 0.0
+    glow = share * (near + 0.75 / (1 + far * 9) ** 2)
+    board.image += glow[..., None].astype(np.float32) * rgb(GLOW[light.time])
+    np.clip(board.image, 0, 1, out=board.image)
+
+
+def paint_milky_way(board: Board, place: float, tilt: float) -> None:
+    """A pale band across a clear night."""
+    light = board.light
+    if light.time != "night" or light.weather != "clear":
+        return
+    across = (board.x - 0.5 - tilt * 0.3) + tilt * board.y
+    clump = noise.window("fbm", board.size, (place, place), 0.5)
+    band = np.exp(-((across / 0.16) ** 2)) * np.clip(0.5 + 0.4 * clump, 0, 1)
+    board.image += (band * 0.16)[..., None] * mix(light.sky[2], (0.9, 0.8, 0.9), 0.3)
+
+
+def paint_stars(board: Board, rng: np.random.Generator, horizon: float) -> None:
+    """Stars where bare sky is left; painted late, for water that mirrors them looks snowed on."""
+    light = board.light
+    if light.time != "night" or light.weather != "clear":
+        return
+    x, y = rng.uniform(0, 1, 150), rng.uniform(0, 1, 150) ** 1.3 * horizon
+    size = rng.choice([0.0020, 0.0029, 0.0042], 150, p=[0.62, 0.28, 0.10])
+    bright = rng.uniform(0.35, 1.0, 150)
+    clear = board.labels[(y * board.size).astype(int), (x * board.size).astype(int)] == 0
+    with board.brush() as brush:
+        for sx, sy, r, glow in zip(x[clear], y[clear], size[clear], bright[clear], strict=True):
+            brush.fill(oval(sx, sy, r, r, 8), mix(light.sky[1], (1.0, 0.98, 0.92), glow))
+
+
+def paint_sun(board: Board, radius: float) -> None:
+    """The disc of sun or moon, with a bright rim of light around it."""
+    light = board.light
+    away = np.hypot(board.x - light.sun_x, board.y - light.sun_y)
+    veil = {"clear": 0.0, "fog": 0.35, "rain": 0.62, "storm": 0.80}[light.weather]
+    halo = np.clip(1.7 - away / (radius * 1.5), 0, 1) * 0.30 * (1 - veil)
+    board.lay(halo.astype(np.float32), rgb(DISC[light.time]))
+    disc = np.clip((radius - away) * board.size + 0.5, 0, 1)
+    around = np.clip(board.image + 0.05, 0, 1)  # a disc is never darker than the air before it
+    board.lay(disc, np.maximum(mix(DISC[light.time], light.haze, veil), around), "sun")
+    if light.time != "night":
+        return
+    for dx, dy, r in ((-0.3, -0.2, 0.25), (0.25, 0.3, 0.2), (0.3, -0.35, 0.13)):
+        spot = np.hypot(board.x - light.sun_x - dx * radius, board.y - light.sun_y - dy * radius)
+        soft = np.clip((r * radius - spot) * board.size + 0.5, 0, 1) * 0.12 * (1 - veil)
+        board.lay(soft, rgb((0.5, 0.5, 0.55)))
+
+
+def paint_heap(board: Board, x: float, y: float, width: float, variant: int) -> None:
+    """A cumulus on its flat foot at `y`; an odd `variant` is mirrored."""
+    light, size = board.light, board.size
+    where = board.window(x - width * 0.52, y - width * 0.54, x + width * 0.52, y + 0.01)
+    rows = min(where[0].stop, size) - where[0].start
+    columns = min(where[1].stop, size) - where[1].start
+    if rows <= 0 or columns <= 0:
+        return
+    scale, turn = width * size / 256, -1 if variant % 2 else 1
+    corner = (x * size - 0.5 - where[1].start, y * size - 0.5 - where[0].start)
+    matrix = np.array([[scale * turn, 0.0], [0.0, scale]])
+    shift = np.array(corner) - matrix @ np.array([127.5, 125.0])
+    affine = np.concatenate([matrix, shift[:, None]], 1)
+    sheet = sprites.warp(sprites.cloud(variant // 2), affine, (columns, rows))
+    away = np.array([light.sun_x - x, y - width * 0.2 - light.sun_y])
+    away = away / max(0.2, float(np.hypot(*away)))
+    side, rise = sheet[..., 2].astype(np.float32) - 128, sheet[..., 3].astype(np.float32) - 128
+    tone = 128 + turn * side * float(away[0]) * 0.85 + rise * (0.45 + 0.45 * float(away[1]))
+    index = np.clip(tone, 0, 255).astype(np.uint8)
+    cover = sheet[..., 0] * np.float32(1 / 255)
+    fade = np.clip((y - board.y[where]) / (width * 0.09), 0.35, 1)
+    board.lay(cover * fade, _cloud_ramp(board)[index], None, where)
+    board.label(cover > 0.5, "cloud", where)
+
+
+def paint_streaks(board: Board, place: float, middle: float, thick: float, cover: float) -> None:
+    """Long flat clouds around the height `middle`, lit from below at the ends of the day."""
+    u = board.x * 0.19 + place
+    v = board.y * 2.2 + 0.04 * np.sin(board.x * 5 + place * 9) + place * 3
+    field = noise.at("soft", u, v) + 0.35 * noise.at("fbm", u * 3.4, v * 1.4)
+    near = 1.2 - ((board.y - middle) / thick) ** 2 * 1.2
+    amount = field * 0.55 + near - 1.35 + cover
+    shape = smoothstep(0.0, 0.16, amount)
+    ramp = _cloud_ramp(board)
+    low = board.light.time in ("dawn", "sunset")
+    tone = np.clip(205 - amount * 110 if low else 150 + amount * 120, 20, 250).astype(np.uint8)
+    board.lay(shape * 0.92, ramp[tone])
+    board.label(amount > 0.08, "cloud")
+
+
+def paint_overcast(board: Board, place: float, horizon: float) -> None:
+    """A ceiling of heavy clouds, dark bellies over paler rims; for rain and storm."""
+    light = board.light
+    depth = 1 / (0.25 + np.clip(horizon - board.y, 0.0, 1) * 2.6)
+    u, v = (board.x - 0.5) * depth * 0.22 + place, depth * 0.36 + place
+    field = noise.at("soft", u, v) + 0.55 * noise.at("fbm", u * 2, v * 2)
+    storm = light.weather == "storm"
+    belly = smoothstep(-0.55, 0.1, field) * 0.5 + smoothstep(0.2, 0.8, field) * 0.5
+    dark = light.sky[0] * (0.72 if storm else 0.88)
+    pale = mix(light.sky[1], light.sky[2], 0.45)
+    high = smoothstep(0.02, 0.20, horizon - board.y)
+    colour = mix(pale, dark, belly[..., None])
+    shape = smoothstep(-0.9, -0.75, field) * high * (0.95 if storm else 0.8)
+    board.lay(shape, colour)
+    board.label((belly > 0.5) & (high > 0.5) & (board.labels == 0), "cloud")
+
+
+def _cloud_ramp(board: Board) -> Array:
+    """Colours (256, 3) of a cloud from its belly to its lit rim."""
+    light = board.light
+    top, middle, low = light.sky
+    dark = {
+        "dawn": mix(middle, (0.62, 0.52, 0.72), 0.45),
+        "day": mix(middle, (0.66, 0.74, 0.86), 0.75),
+        "sunset": mix(top, middle, 0.48),
+        "night": mix(top, middle, 0.9),
+    }[light.time]
+    bright = {
+        "dawn": rgb((1.0, 0.90, 0.83)),
+        "day": rgb((1.0, 1.0, 0.98)),
+        "sunset": mix(low, (1.0, 0.80, 0.55), 0.4),
+        "night": mix(low, (0.50, 0.55, 0.70), 0.35),
+    }[light.time]
+    if light.wet:
+        dark, bright = mix(dark, top * 0.8, 0.8), mix(bright, mix(middle, low, 0.5), 0.7)
+    tone = np.linspace(0, 5, 256, dtype=np.float32)
+    stepped = np.floor(tone) + np.clip((tone % 1 - 0.5) / 0.3 + 0.5, 0, 1)
+    level = np.clip((stepped * 0.55 + tone * 0.45) / 4.6, 0, 1)[:, None]
+    veil = 0.5 if light.foggy else 0.0
+    return mix(mix(dark, bright, level), light.haze, veil)
+
+
+def paint_rays(board: Board, place: float, strength: float) -> None:
+    """Shafts of light that fan out from the sun over all that is painted."""
+    light = board.light
+    angle = np.arctan2(board.y - light.sun_y, board.x - light.sun_x)
+    away = np.hypot(board.x - light.sun_x, board.y - light.sun_y)
+    line = noise.tile("soft")[int(place * 511)]
+    shaft = np.interp(angle * 0.35 + 2.0, np.linspace(0, 4, 512), line).astype(np.float32)
+    fall = np.exp(-away * 2.2) * smoothstep(0.03, 0.2, away)
+    beam = np.clip(0.25 + 0.6 * shaft, 0, 1) * fall * strength
+    warm = mix(GLOW[light.time], light.beam, 0.3)
+    board.image += beam[..., None].astype(np.float32) * warm * (1.1 - board.image)
+
+
+def paint_lightning(board: Board, rng: np.random.Generator, horizon: float) -> None:
+    """One forked flash down to the horizon, and its light in the clouds."""
+    x, heights = float(rng.uniform(0.15, 0.85)), np.linspace(0.0, horizon, 11)
+    steps = np.cumsum(rng.uniform(-0.045, 0.045, 11))
+    bolt: Points = list(zip(x + steps, heights, strict=True))
+    fork_at, lean = int(rng.integers(3, 7)), float(rng.choice([-1.0, 1.0]))
+    aside = np.cumsum(rng.uniform(0.0, 0.05, 5)) * lean
+    start = bolt[fork_at]
+    fork = [start, *((start[0] + float(d), start[1] + 0.032 * i) for i, d in enumerate(aside, 1))]
+    away = np.abs(board.x - np.interp(board.y, heights, [p[0] for p in bolt]))
+    flash = np.exp(-away * 11) * (board.y < horizon)
+    board.image += (flash * 0.34)[..., None].astype(np.float32) * rgb((0.72, 0.75, 1.0))
+    np.clip(board.image, 0, 1, out=board.image)
+    with board.brush() as brush:
+        brush.line(bolt, 0.009, rgb((0.80, 0.80, 1.0)))
+        brush.line(fork, 0.004, rgb((0.92, 0.92, 1.0)))
+        brush.line(bolt, 0.004, rgb((1.0, 1.0, 1.0)))
+
+
+def paint_fog(board: Board, place: float, middle: float, thick: float, strength: float) -> None:
+    """A bank of mist with a torn upper edge, around the height `middle`."""
+    u, v = board.x * 0.35 + place, board.y * 1.4 + place
+    torn = noise.at("fbm", u, v)
+    near = np.exp(-(((board.y - middle) / thick) ** 2))
+    amount = np.clip(near * (0.72 + 0.30 * torn) * strength, 0, 0.92)
+    board.lay(amount.astype(np.float32), mix(board.light.haze, board.light.sky[2], 0.35))

@@ -29,6 +29,7 @@ from models.base import CannotLoad, Progress
 from models.fold import Fold, open_fold
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
+from models.packed import pack
 from models.sigmas import Schedule, schedule_of
 
 TIMED_CALLS = 3
@@ -169,6 +170,7 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
         parts[name].eval().requires_grad_(False)
     if fusable(parts["vae"], device):
         fuse(parts["vae"])
+    pack(parts["unet"], device)
     schedule = schedule_of(parts["scheduler"])
     networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
     own = Path(folder)

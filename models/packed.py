@@ -26,7 +26,7 @@ def pack(network: nn.Module, device: torch.device) -> int:
         return 0
     layers = [layer for layer in network.modules() if _known(layer)]
     for layer in layers:
-        layer.forward = _Packed(layer)
+        layer.forward = _Packed(layer)  # type: ignore[method-assign, assignment]
     return len(layers)
 
 

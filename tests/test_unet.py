@@ -1,8 +1,8 @@
-"""The UNet family against diffusers' own pipelines, on tiny random checkpoints."""
+"""The UNet family by itself, on tiny random checkpoints (beside diffusers: test_unet_parity.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,84 +10,32 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
-    AutoencoderKL,
-    AutoencoderTiny,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
-    StableDiffusionImg2ImgPipeline,
-    StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from numpy.typing import NDArray
-from transformers import CLIPTextConfig, CLIPTextModel
 
 from models.base import (
     BadOutput,
     CannotLoad,
-    InputSpec,
     InvalidParameter,
     Model,
-    ModelSpec,
     OutOfMemory,
-    Parameter,
-    Picture,
-    Request,
-    State,
-    Track,
 )
-from models.scenes.nets import Shape, make_autoencoder, make_painter, make_tokenizer, save_weights
+from models.scenes.nets import Shape, make_autoencoder, make_painter, save_weights
 from models.sigmas import Euler, Flow, schedule_of
 from models.unet import Row, UNetModel
-
-SIZE = 64
-# numpy 2 asks what diffusers' schedulers do with tensors; only the pipelines compared with do it
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-SPEC = ModelSpec(
-    "tiny",
-    "Tiny",
-    tracks=(Track("picture", "picture", SIZE, SIZE),),
-    inputs=(InputSpec("canvas", SIZE, SIZE),),
-    max_batch=3,
-    parameters=(
-        Parameter("prompt", "string", ""),
-        Parameter("seed", "integer", 0),
-        Parameter("steps", "integer", 2, minimum=1, maximum=4),
-        Parameter("strength", "number", 1.0, minimum=0.1, maximum=1.0),
-        Parameter("size", "integer", SIZE, choices=(SIZE, 2 * SIZE)),
-    ),
+from tests.tiny_unet import (
+    SIZE,
+    SPEC,
+    Pixels,
+    ask,
+    canvas_of,
+    finish,
+    opened,
+    pixels,
+    prepared_tokenizer,
 )
-Pixels = NDArray[np.uint8]
-
-
-def canvas_of(seed: int) -> Pixels:
-    blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return blocks.repeat(SIZE // 4, 0).repeat(SIZE // 4, 1)
-
-
-def ask(canvas: Pixels | None = None, **params: object) -> Request:
-    inputs = {} if canvas is None else {"canvas": canvas}
-    return Request("s", "tiny", 1, 1, SPEC.defaults() | SPEC.check(params), inputs)
-
-
-def opened(folder: Path) -> UNetModel:
-    model = UNetModel(str(folder), SPEC, "cpu", "float32")
-    model.load(lambda stage, share: None)
-    return model
-
-
-def finish(model: UNetModel, requests: Sequence[Request]) -> list[Row]:
-    rows = model.begin(requests, [None] * len(requests))
-    while any(row.step < row.steps for row in rows):
-        model.step([row for row in rows if row.step < row.steps])
-    return cast("list[Row]", rows)
-
-
-def pixels(model: UNetModel, states: Sequence[State]) -> list[Pixels]:
-    return [cast("Picture", payload).pixels for payload in model.decode(states)]
-
-
-def prepared_tokenizer(folder: Path) -> Any:
-    return make_tokenizer(folder, ["a red house, sunset, winter, at night"] * 20)
 
 
 @pytest.fixture(scope="module")
@@ -127,39 +75,6 @@ def eight_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
-def turbo_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SD-Turbo's layout with an AutoencoderKL."""
-    torch.manual_seed(2)
-    folder = tmp_path_factory.mktemp("turbo")
-    tokenizer = prepared_tokenizer(folder / "tokenizer")
-    unet = UNet2DConditionModel(
-        sample_size=SIZE // 8, in_channels=4, out_channels=4, block_out_channels=(8, 16),
-        layers_per_block=1, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16,
-        attention_head_dim=4, norm_num_groups=4,
-    )  # fmt: skip
-    vae = AutoencoderKL(
-        block_out_channels=(4, 4, 4, 4), norm_num_groups=2, latent_channels=4, sample_size=SIZE,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-    )  # fmt: skip
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
-            num_attention_heads=2, max_position_embeddings=32, bos_token_id=len(tokenizer) - 2,
-            eos_token_id=len(tokenizer) - 1,
-        )
-    )  # fmt: skip
-    scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
-        timestep_spacing="trailing", prediction_type=request.param, steps_offset=1,
-    )  # fmt: skip
-    StableDiffusionPipeline(
-        vae, text, tokenizer, unet, scheduler, None, None, requires_safety_checker=False
-    ).save_pretrained(folder)
-    return folder
-
-
 def test_it_is_a_model(scenes_folder: Path) -> None:
     assert isinstance(opened(scenes_folder), Model)
 
@@ -181,40 +96,6 @@ def test_rows_at_different_steps_equal_rows_alone(scenes_folder: Path) -> None:
         assert together.clean is not None
         assert float((one.clean - together.clean).abs().max()) < 1e-5
         assert one.step == together.step
-
-
-@pytest.mark.parametrize("steps", [1, 2, 4])
-def test_text_to_picture_equals_diffusers(turbo_folder: Path, steps: int) -> None:
-    model = opened(turbo_folder)
-    ours = finish(model, [ask(prompt="a red house", seed=7, steps=steps)])
-    pipe = StableDiffusionPipeline.from_pretrained(
-        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
-    )
-    pipe.set_progress_bar_config(disable=True)
-    theirs = pipe(
-        prompt_embeds=ours[0].words, num_inference_steps=steps, guidance_scale=0.0,
-        generator=torch.Generator("cpu").manual_seed(7), height=SIZE, width=SIZE, output_type="np",
-    ).images[0]  # fmt: skip
-    assert np.abs(pixels(model, ours)[0] / 255 - theirs).max() < 2 / 255
-
-
-@pytest.mark.parametrize(("steps", "strength"), [(1, 0.5), (2, 0.5), (4, 1.0)])
-def test_picture_to_picture_equals_diffusers(
-    turbo_folder: Path, steps: int, strength: float
-) -> None:
-    model, canvas = opened(turbo_folder), canvas_of(4)
-    ours = finish(model, [ask(canvas, prompt="sunset", seed=5, steps=steps, strength=strength)])
-    pipe = StableDiffusionImg2ImgPipeline.from_pretrained(
-        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
-    )
-    pipe.set_progress_bar_config(disable=True)
-    # latents given, because diffusers samples the encoder's distribution and we take its mode
-    theirs = pipe(
-        prompt_embeds=ours[0].words, image=model.parts.encode_pictures(canvas[None]),
-        num_inference_steps=round(steps / strength), strength=strength, guidance_scale=0.0,
-        generator=torch.Generator("cpu").manual_seed(5), output_type="np",
-    ).images[0]  # fmt: skip
-    assert np.abs(pixels(model, ours)[0] / 255 - theirs).max() < 2 / 255
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0])
@@ -426,19 +307,15 @@ def test_strength_out_of_range_is_refused() -> None:
         SPEC.check({"strength": 0.0})
 
 
-def test_tiny_autoencoder_in_a_turbo_folder(turbo_folder: Path, tmp_path: Path) -> None:
-    pipe = StableDiffusionPipeline.from_pretrained(
-        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
-    )
-    pipe.vae = AutoencoderTiny(
-        encoder_block_out_channels=(4,) * 4, decoder_block_out_channels=(4,) * 4
-    )
-    pipe.register_modules(vae=pipe.vae)
-    pipe.save_pretrained(tmp_path)
-    model = opened(tmp_path)
-    assert pixels(model, finish(model, [ask(steps=1)]))[0].shape == (SIZE, SIZE, 3)
-
-
 def test_a_folder_without_weights_says_so(tmp_path: Path) -> None:
     with pytest.raises(CannotLoad, match="holds no weights"):
         opened(tmp_path)
+
+
+def test_a_network_whose_canvas_is_not_described_says_so(
+    scenes_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(scenes_folder, tmp_path / "lacking")
+    (folder / "canvas.json").unlink()
+    with pytest.raises(CannotLoad, match=r"channels.*canvas\.json"):
+        opened(folder)

@@ -1,0 +1,62 @@
+"""What tests of the UNet family share: a small spec, requests for it, a model run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.base import InputSpec, ModelSpec, Parameter, Picture, Request, State, Track
+from models.scenes.nets import make_tokenizer
+from models.unet import Row, UNetModel
+
+SIZE = 64
+SPEC = ModelSpec(
+    "tiny",
+    "Tiny",
+    tracks=(Track("picture", "picture", SIZE, SIZE),),
+    inputs=(InputSpec("canvas", SIZE, SIZE),),
+    max_batch=3,
+    parameters=(
+        Parameter("prompt", "string", ""),
+        Parameter("seed", "integer", 0),
+        Parameter("steps", "integer", 2, minimum=1, maximum=4),
+        Parameter("strength", "number", 1.0, minimum=0.1, maximum=1.0),
+        Parameter("size", "integer", SIZE, choices=(SIZE, 2 * SIZE)),
+    ),
+)
+Pixels = NDArray[np.uint8]
+
+
+def canvas_of(seed: int) -> Pixels:
+    blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return blocks.repeat(SIZE // 4, 0).repeat(SIZE // 4, 1)
+
+
+def ask(canvas: Pixels | None = None, **params: object) -> Request:
+    inputs = {} if canvas is None else {"canvas": canvas}
+    return Request("s", "tiny", 1, 1, SPEC.defaults() | SPEC.check(params), inputs)
+
+
+def opened(folder: Path) -> UNetModel:
+    model = UNetModel(str(folder), SPEC, "cpu", "float32")
+    model.load(lambda stage, share: None)
+    return model
+
+
+def finish(model: UNetModel, requests: Sequence[Request]) -> list[Row]:
+    rows = model.begin(requests, [None] * len(requests))
+    while any(row.step < row.steps for row in rows):
+        model.step([row for row in rows if row.step < row.steps])
+    return cast("list[Row]", rows)
+
+
+def pixels(model: UNetModel, states: Sequence[State]) -> list[Pixels]:
+    return [cast("Picture", payload).pixels for payload in model.decode(states)]
+
+
+def prepared_tokenizer(folder: Path) -> Any:
+    return make_tokenizer(folder, ["a red house, sunset, winter, at night"] * 20)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import threading
 import time
 import zlib
 from collections.abc import Hashable, Sequence
@@ -55,10 +56,10 @@ JITTER = 64
 DETAIL = 8
 """The bit of a pixel's colours that only a finer picture has, in every other pixel each way."""
 
-FAULTS = ("begin!", "raise!", "nan!", "oom!", "crowd!", "wide!", "fatal!", "die!")
+FAULTS = ("begin!", "raise!", "nan!", "oom!", "crowd!", "wide!", "fatal!", "die!", "hang!")
 """Prompt words that break the call: `begin!`, `raise!` (in a step), `nan!` (in a decode), `oom!`,
 `crowd!` (no room for more than one row), `wide!` (a picture without colours), `fatal!`, `die!` (in
-a step: the process is killed)."""
+a step: the process is killed), `hang!` (in a step, which never returns)."""
 
 
 class Fatal(ModelError):
@@ -220,6 +221,8 @@ class FakeModel:
         self._fault(prompts, "fatal!", Fatal("asked to lose the device"))
         if self.options.faults and any("die!" in prompt for prompt in prompts):
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.options.faults and any("hang!" in prompt for prompt in prompts):
+            threading.Event().wait()
         if len(rows) > 1:
             self._fault(prompts, "crowd!", OutOfMemory("asked to have room for one row"))
         for row in rows:

@@ -5,8 +5,9 @@ the hub.
 
 Invariants: lives on the event loop's thread; `post` never blocks. One frame for all that is said in
 a turn; while the worker doesn't read, newer messages replace older ones here, of each session and
-kind. Once a worker was ready, one that dies or breaks is `Lost` and started again, a few times; one
-that never was, or dies too often, is `Broken`, and nothing follows.
+kind. A worker whose model hangs is killed. Once a worker was ready, one that dies or breaks is
+`Lost` and started again, a few times; one that never was, or dies too often, is `Broken`, and
+nothing follows.
 
 It does not know: what the messages are for, what an engine does.
 """
@@ -16,10 +17,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
 from server.logs import event
 from server.settings import Settings
+from server.watchdog import hung
 from server.worker_line import WorkerLine, spawn
 from streaming.clock import monotonic
 from streaming.mailbox import Mailbox
@@ -85,13 +89,15 @@ class EngineProcess:
 
     # --- one worker after another -----------------------------------------------------------------
 
-    async def _spawn(self) -> None:
-        """Start a worker; `Broken` where the system can't."""
+    async def _spawn(self, earlier: WorkerLine | None = None) -> None:
+        """Start a worker, in the place of an `earlier` one; `Broken` where the system can't."""
         try:
             self._line = await spawn(self._settings, self._take, self._flush)
         except OSError as error:
             self._take(Broken(f"the engine's process can't be started: {error}"))
             return
+        if earlier is not None:
+            self._line.pulse.inherit(earlier.pulse)
         if self._over:
             self._line.kill()
         self._flush()
@@ -99,7 +105,9 @@ class EngineProcess:
     async def _keep(self) -> None:
         """Wait for the worker's end, and start another one where that may help."""
         while self._line is not None:
-            how = await self._line.ended()
+            line = self._line
+            async with _alongside(self._watch(line)):
+                how = await line.ended()
             if self._over:
                 return
             self._line = None
@@ -111,7 +119,13 @@ class EngineProcess:
             event(log, "engine lost", level=logging.ERROR, reason=reason)
             self._waiting = Mailbox()
             self._take(Lost(reason))
-            await self._spawn()
+            await self._spawn(line)
+
+    async def _watch(self, line: WorkerLine) -> None:
+        """Kill a worker whose model hangs."""
+        took = await hung(line.pulse)
+        self._reason = f"a call of the model hung: it was ended after {took:.1f} s"
+        line.kill()
 
     def _may_restart(self) -> bool:
         now = monotonic()
@@ -141,3 +155,13 @@ class EngineProcess:
             self._receive(message)
         except Exception:  # an edge: what one session's picture does mustn't end the line for all
             log.exception("a message of the engine couldn't be handled")
+
+
+@asynccontextmanager
+async def _alongside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`work` runs meanwhile, and no longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()

@@ -1,7 +1,7 @@
 """What gateway and worker hold together: a line between them, and memory that both see.
 
-Role: makes the pair of sockets and the shared memory, hands them to a child process as file
-descriptors, and opens them there.
+Role: makes the pair of sockets and the shared memory (the engine's pulse and two rings), hands them
+to a child process as file descriptors, and opens them there.
 
 Invariants: the memory has no name and needs no cleaning up: it is gone with the last process that
 holds it, whatever ended that. It does not know: messages, processes.
@@ -15,12 +15,15 @@ import socket
 import tempfile
 from dataclasses import dataclass
 
+from streaming import pulse
+from streaming.pulse import Pulse
 from streaming.ring import HEADER, Ring
 
 TO_ENGINE = HEADER + 32 * 2**20
 """Bytes for what goes to the engine: 170 canvases of 256²."""
 FROM_ENGINE = HEADER + 96 * 2**20
 """Bytes for what comes from it: 32 pictures of 1024². Both are touched only as far as is needed."""
+WHOLE = pulse.BYTES + TO_ENGINE + FROM_ENGINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,14 @@ class Ends:
         """What a child must inherit, in `opened`'s order."""
         return self.line.fileno(), self.memory
 
-    def rings(self) -> tuple[Ring, Ring]:
-        """(to the engine, from the engine)."""
-        whole = memoryview(mmap.mmap(self.memory, TO_ENGINE + FROM_ENGINE))
-        return Ring(whole[:TO_ENGINE]), Ring(whole[TO_ENGINE:])
+    def mapped(self) -> tuple[Ring, Ring, Pulse]:
+        """(to the engine, from the engine, the engine's pulse)."""
+        whole = memoryview(mmap.mmap(self.memory, WHOLE))
+        beat, rings = whole[: pulse.BYTES], whole[pulse.BYTES :]
+        return Ring(rings[:TO_ENGINE]), Ring(rings[TO_ENGINE:]), Pulse(beat)
 
     def close(self) -> None:
-        """Close both; rings that were made stay."""
+        """Close both; what was mapped stays."""
         self.line.close()
         os.close(self.memory)
 
@@ -50,7 +54,7 @@ def make() -> tuple[Ends, Ends]:
     """(the gateway's ends, the worker's)."""
     memory = _memory()
     try:
-        os.ftruncate(memory, TO_ENGINE + FROM_ENGINE)
+        os.ftruncate(memory, WHOLE)
         again = os.dup(memory)
     except OSError:
         os.close(memory)

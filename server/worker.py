@@ -36,11 +36,11 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     _die_with_parent()
     ends = opened(*(int(argument) for argument in arguments))
-    inward, outward = ends.rings()
+    inward, outward, pulse = ends.mapped()
     settings = _settings(ends.line.makefile("rb", 0).readline())
     set_up(settings.log_format, settings.log_level)
     port = Port(ends.line, inward, outward)
-    Engine(builders(settings), port.deliver, clock=monotonic, mailbox=port).run()
+    Engine(builders(settings), port.deliver, clock=monotonic, mailbox=port, pulse=pulse).run()
     return 0
 
 

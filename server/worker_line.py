@@ -44,7 +44,7 @@ class WorkerLine(asyncio.Protocol):
         self, ends: shared.Ends, process: asyncio.subprocess.Process, take: Take,
         writable: Callable[[], None],
     ) -> None:  # fmt: skip
-        outward, inward = ends.rings()
+        outward, inward, self.pulse = ends.mapped()
         self._packer, self._unpacker = Packer(outward), Unpacker(inward, FROM_ENGINE)
         self._process = process
         self._take = take

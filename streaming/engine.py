@@ -38,6 +38,7 @@ from streaming.messages import (
     ToEngine,
     Want,
 )
+from streaming.pulse import Pulse
 from streaming.rows import Job, Row, Shelf, checked
 from streaming.scheduler import Scheduler, Tick
 
@@ -65,12 +66,14 @@ class Engine:
         default: str | None = None,
         mailbox: Mailbox | None = None,
         keep_bytes: int = KEEP_BYTES,
+        pulse: Pulse | None = None,
     ) -> None:
         first = default or next(iter(builders))
         self._builders = {first: builders[first], **builders}
         self._deliver = deliver
         self._clock = clock
         self._mailbox = mailbox or Mailbox()
+        self._pulse = pulse or Pulse()
         self._attempts = Attempts()
         self._models: dict[str, Model] = {}
         self._scheduler = Scheduler({})
@@ -167,7 +170,8 @@ class Engine:
 
         def act(batch: Sequence[Row]) -> list[State]:
             previous = [self._previous(row, tick.model) for row in batch]
-            return model.begin([row.submitted.request for row in batch], previous)
+            with self._pulse.call((tick.model, "begin")):
+                return model.begin([row.submitted.request for row in batch], previous)
 
         started = self._clock()
         results = self._attempts.call(act, rows)
@@ -215,7 +219,8 @@ class Engine:
 
         def act(batch: Sequence[Row]) -> list[int]:
             states = [row.running.state for row in batch]
-            model.step(states)
+            with self._pulse.call((model.spec.name, "step")):
+                model.step(states)
             return [state.step for state in states]
 
         due = [row.running.state.step + 1 for row in rows]
@@ -236,7 +241,9 @@ class Engine:
             return 0.0
 
         def act(batch: Sequence[Row]) -> list[Payload]:
-            return [checked(p) for p in model.decode([row.running.state for row in batch])]
+            with self._pulse.call((model.spec.name, "decode")):
+                payloads = model.decode([row.running.state for row in batch])
+            return [checked(p) for p in payloads]
 
         started = self._clock()
         results = self._attempts.call(act, rows)

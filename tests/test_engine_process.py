@@ -21,6 +21,7 @@ from server.engine_process import EngineProcess
 from server.settings import Settings
 from streaming.messages import Broken, FromEngine, Lost, Ready
 from streaming.protocol import PictureFrame, Status
+from streaming.pulse import LEAST
 from tests.conftest import Serve
 from tests.pen import SECONDS, drawing
 from tests.serving import Served
@@ -136,6 +137,25 @@ async def test_a_request_that_kills_it_twice_fails_and_nobody_else_does(serve: S
     async with drawing(served.socket_url) as pen, drawing(served.socket_url) as other:
         await other.final((await other.accepted(await other.params(prompt="hill"))).revision)
         revision = (await pen.accepted(await pen.params(prompt="die!"))).revision
+        error = await pen.error()
+        assert (error.code, error.revision) == ("engine_lost", revision)
+        served.wait_ready()
+        for one in (pen, other):
+            revision = (await one.accepted(await one.params(prompt="lake"))).revision
+            assert (await one.final(revision)).revision == revision
+    assert served.figure("riverrun_engine_restarts_total") == 2
+
+
+@pytest.mark.alone  # others would take the time that it is told in
+async def test_a_model_that_hangs_is_ended_and_who_hung_it_twice_fails(serve: Serve) -> None:
+    served = serve("--model-option", "faults=true")
+    async with drawing(served.socket_url) as pen, drawing(served.socket_url) as other:
+        await other.final((await other.accepted(await other.params(prompt="hill"))).revision)
+        revision = (await pen.accepted(await pen.params(prompt="hang!"))).revision
+        began = time.monotonic()
+        told = await other.wait_for(Status, lambda status: status.state == "warming")
+        assert LEAST < time.monotonic() - began < LEAST + 1
+        assert "a call of the model hung" in told.message
         error = await pen.error()
         assert (error.code, error.revision) == ("engine_lost", revision)
         served.wait_ready()

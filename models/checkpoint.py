@@ -9,11 +9,9 @@ requests, sessions or step arithmetic.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +28,18 @@ from models.fold import Fold, open_fold
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
 from models.packed import pack
+from models.parts import open_part, read_index
 from models.sigmas import Schedule, schedule_of
 
 TIMED_CALLS = 3
+KINDS = {
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+    "text_encoder": ("CLIPTextModel",),
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL", "AutoencoderTiny"),
+    "scheduler": ("*",),
+}
+"""The components of the family, and their classes."""
 
 
 @dataclass
@@ -147,6 +154,18 @@ class Checkpoint:
         return {"class_labels": torch.full((len(latents),), which, device=self.device)}
 
 
+def _check_words(folder: str, parts: Checkpoint) -> None:
+    """Whether the text encoder knows every token, and every place of one."""
+    config, tokenizer = parts.text.config, parts.tokenizer
+    words, places = len(tokenizer), int(tokenizer.model_max_length)
+    if words > config.vocab_size or places > config.max_position_embeddings:
+        raise CannotLoad(
+            f"{folder}: its tokenizer has {words} tokens and up to {places} of them a prompt, its "
+            f"text encoder {config.vocab_size} and {config.max_position_embeddings}: they aren't "
+            f"of one checkpoint, or tokenizer_config.json isn't there"
+        )
+
+
 def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
     """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
     values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
@@ -160,12 +179,11 @@ def _packed(values: Tensor) -> Tensor:
 def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Checkpoint:
     """Open a diffusers folder or hub id, component by component, in fp32."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
-    index = _index(folder)
+    index = read_index(folder)
     parts: dict[str, Any] = {}
-    for count, name in enumerate(("tokenizer", "text_encoder", "unet", "vae", "scheduler")):
-        progress(f"loading {name}", count / 5)
-        library, kind = index[name]
-        parts[name] = _open_part(folder, name, library, kind)
+    for count, (name, known) in enumerate(KINDS.items()):
+        progress(f"loading {name}", count / len(KINDS))
+        parts[name] = open_part(folder, name, index, known)
     for name in ("text_encoder", "unet", "vae"):
         parts[name].eval().requires_grad_(False)
     if fusable(parts["vae"], device):
@@ -176,6 +194,7 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
     own = Path(folder)
     checkpoint = Checkpoint(*networks, schedule, device, open_fold(own), open_layout(own))
     _check_channels(folder, checkpoint)
+    _check_words(folder, checkpoint)
     checkpoint.to(torch.float32)
     return checkpoint
 
@@ -189,32 +208,6 @@ def _check_channels(folder: str, parts: Checkpoint) -> None:
             f"{folder}: its UNet takes {takes} channels, where latents have {latents} and what is "
             f"seen of a canvas {beside}; a folded canvas is described by canvas.json in the folder"
         )
-
-
-def _index(folder: str) -> dict[str, Any]:
-    path = Path(folder) / "model_index.json"
-    if not path.exists():
-        if path.parent.is_absolute() or path.parent.exists():  # a hub's ids are neither
-            raise CannotLoad(f"{folder} holds no weights: there is no model_index.json in it")
-        from huggingface_hub import hf_hub_download  # only ids of a hub need it
-
-        path = Path(hf_hub_download(folder, "model_index.json"))
-    index: dict[str, Any] = json.loads(path.read_text())
-    return index
-
-
-def _open_part(folder: str, name: str, library: str, kind: str) -> Any:
-    if library not in ("diffusers", "transformers"):
-        raise ValueError(f"{folder}: {name} comes from {library}, which isn't opened here")
-    part = getattr(import_module(library), kind)
-    weightless = {} if name in ("tokenizer", "scheduler") else _in_fp32(library)
-    return part.from_pretrained(folder, subfolder=name, **weightless)
-
-
-def _in_fp32(library: str) -> dict[str, Any]:
-    if library == "transformers":
-        return {"dtype": torch.float32}
-    return {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.base import CannotLoad
+
 Prediction = Literal["flow", "epsilon", "v_prediction"]
 
 
@@ -101,13 +103,16 @@ class Euler:
 
 
 def schedule_of(scheduler: object) -> Schedule:
-    """The arithmetic for a loaded diffusers scheduler; raises `ValueError` for what isn't known."""
+    """The arithmetic for a loaded diffusers scheduler; raises `CannotLoad` for what isn't known."""
     config = scheduler.config  # type: ignore[attr-defined]
     if type(scheduler).__name__ == "FlowMatchEulerDiscreteScheduler":
         return Flow(float(config.shift), int(config.num_train_timesteps))
     prediction = config.get("prediction_type", "epsilon")
     cumulative = getattr(scheduler, "alphas_cumprod", None)
     if cumulative is None or prediction not in ("epsilon", "v_prediction"):
-        raise ValueError(f"no step arithmetic for {type(scheduler).__name__} ({prediction})")
+        raise CannotLoad(
+            f"no step arithmetic for {type(scheduler).__name__} ({prediction}): there is that of "
+            f"FlowMatchEulerDiscreteScheduler, and of Euler's for epsilon and v_prediction"
+        )
     table = ((1 - cumulative) / cumulative).sqrt().to(torch.float64)
     return Euler(tuple(table.tolist()), prediction)

@@ -32,6 +32,7 @@ from tests.tiny_unet import (
     ask,
     canvas_of,
     finish,
+    make_scenes,
     opened,
     pixels,
     prepared_tokenizer,
@@ -41,19 +42,7 @@ from tests.tiny_unet import (
 @pytest.fixture(scope="module")
 def scenes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in model's layout: the canvas folded, in further input channels."""
-    torch.manual_seed(1)
-    folder = tmp_path_factory.mktemp("scenes")
-    shape = Shape(
-        autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), channels=(8, 8, 16), text=16,
-        text_layers=1,
-    )  # fmt: skip
-    tokenizer = prepared_tokenizer(folder / "tokenizer")
-    painter = make_painter(shape, len(tokenizer))
-    painter.unet.register_to_config(sample_size=SIZE // 8)
-    vae = make_autoencoder(shape)
-    vae.register_to_config(scaling_factor=0.8, shift_factor=0.1)
-    save_weights(folder, vae, painter, tokenizer)
-    return folder
+    return make_scenes(tmp_path_factory.mktemp("scenes"))
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +108,7 @@ def test_strength_shortens_the_way() -> None:
 
 
 def test_unknown_schedulers_are_refused() -> None:
-    with pytest.raises(ValueError, match="no step arithmetic"):
+    with pytest.raises(CannotLoad, match="no step arithmetic"):
         schedule_of(EulerDiscreteScheduler(prediction_type="sample"))
 
 

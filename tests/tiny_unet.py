@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from models.base import InputSpec, ModelSpec, Parameter, Picture, Request, State, Track
-from models.scenes.nets import make_tokenizer
+from models.scenes.nets import (
+    Shape,
+    make_autoencoder,
+    make_painter,
+    make_tokenizer,
+    save_weights,
+)
 from models.unet import Row, UNetModel
 
 SIZE = 64
@@ -60,3 +67,19 @@ def pixels(model: UNetModel, states: Sequence[State]) -> list[Pixels]:
 
 def prepared_tokenizer(folder: Path) -> Any:
     return make_tokenizer(folder, ["a red house, sunset, winter, at night"] * 20)
+
+
+def make_scenes(folder: Path) -> Path:
+    """A tiny checkpoint of the built-in model's layout, with random weights."""
+    torch.manual_seed(1)
+    shape = Shape(
+        autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), channels=(8, 8, 16), text=16,
+        text_layers=1,
+    )  # fmt: skip
+    tokenizer = prepared_tokenizer(folder / "tokenizer")
+    painter = make_painter(shape, len(tokenizer))
+    painter.unet.register_to_config(sample_size=SIZE // 8)
+    vae = make_autoencoder(shape)
+    vae.register_to_config(scaling_factor=0.8, shift_factor=0.1)
+    save_weights(folder, vae, painter, tokenizer)
+    return folder

@@ -1,0 +1,126 @@
+"""One component of a diffusers folder, opened or refused with a reason.
+
+Role: what stands between a folder that somebody downloaded and a network that runs: only classes
+that the family knows, only safetensors (a pickle can run code), and every tensor where its config
+says, because the libraries fill what is missing with random numbers and go on. Invariant: all that
+can be wrong with a folder is a `CannotLoad` that names the part and what to do. Knows nothing of
+what the networks do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from models.base import CannotLoad
+
+Index = Mapping[str, Any]
+LIBRARIES = ("diffusers", "transformers")
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+SPARE = ("position_ids",)
+"""Tensors that old checkpoints hold and nothing needs."""
+SHOWN = 3
+
+
+def read_index(folder: str) -> Index:
+    """`model_index.json` of a folder or hub id."""
+    path = Path(folder) / "model_index.json"
+    if not path.exists():
+        if path.parent.is_absolute() or path.parent.exists():  # a hub's ids are neither
+            raise CannotLoad(f"{folder} holds no weights: there is no model_index.json in it")
+        from huggingface_hub import hf_hub_download  # only ids of a hub need it
+
+        path = Path(hf_hub_download(folder, "model_index.json"))
+    try:
+        index = json.loads(path.read_text())
+    except ValueError as error:
+        raise CannotLoad(f"{path} isn't JSON: {error}") from None
+    if not isinstance(index, dict):
+        raise CannotLoad(f"{path} isn't a diffusers folder's index")
+    return index
+
+
+def open_part(folder: str, name: str, index: Index, known: Sequence[str]) -> Any:
+    """The component `name`, of one of the classes `known` ("*" takes any of the libraries), in
+    fp32. Raises `CannotLoad`."""
+    library, kind = _class_of(folder, name, index, known)
+    part = getattr(import_module(library), kind, None)
+    if part is None:
+        raise CannotLoad(f"{folder}: its {name} is a {kind}, which {library} hasn't here")
+    if Path(folder).is_dir() and not (Path(folder) / name).is_dir():  # a tokenizer would be empty
+        raise CannotLoad(f"{folder}/{name} isn't there, though model_index.json names it")
+    weighty = isinstance(part, type) and issubclass(part, torch.nn.Module)
+    if weighty:
+        _refuse_pickles(Path(folder) / name)
+    try:
+        return _weighed(folder, name, part, library) if weighty else _plain(folder, name, part)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        raise CannotLoad(_reason(folder, name, error)) from error
+
+
+def _class_of(folder: str, name: str, index: Index, known: Sequence[str]) -> tuple[str, str]:
+    match index.get(name):
+        case [str(library), str(kind)] if library in LIBRARIES:
+            if kind in known or "*" in known:
+                return library, kind
+            raise CannotLoad(f"{folder}: its {name} is a {kind}; opened are {', '.join(known)}")
+        case [str(library), _]:
+            raise CannotLoad(f"{folder}: its {name} comes from {library}, which isn't opened here")
+        case _:
+            raise CannotLoad(f"{folder}: its model_index.json names no {name}")
+
+
+def _refuse_pickles(part: Path) -> None:
+    """Say so where a folder has weights, but none that can be opened."""
+    names = [path.name for path in part.iterdir()] if part.is_dir() else []
+    pickles = [name for name in names if name.endswith(PICKLES)]
+    if pickles and not any(name.endswith(".safetensors") for name in names):
+        raise CannotLoad(
+            f"{part} holds pickled weights only ({', '.join(sorted(pickles)[:SHOWN])}), which can "
+            f"run code: save it anew with safe_serialization=True, or fetch its safetensors"
+        )
+
+
+def _plain(folder: str, name: str, part: Any) -> Any:
+    return part.from_pretrained(folder, subfolder=name)
+
+
+def _weighed(folder: str, name: str, part: Any, library: str) -> Any:
+    """A network, all of whose tensors came from its file and all of whose file was taken."""
+    number: dict[str, Any] = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
+    if library == "transformers":
+        number = {"dtype": torch.float32}
+    opened, told = part.from_pretrained(
+        folder, subfolder=name, use_safetensors=True, output_loading_info=True,
+        ignore_mismatched_sizes=True, **number,
+    )  # fmt: skip
+    wrong = {
+        "lack": told["missing_keys"],
+        "have too many": [k for k in told["unexpected_keys"] if not k.endswith(SPARE)],
+        "have in another shape": told["mismatched_keys"],
+    }
+    if said := [f"{what} {_some(keys)}" for what, keys in wrong.items() if keys]:
+        raise CannotLoad(
+            f"{folder}/{name}: its weights don't fit its config.json: they {'; '.join(said)}"
+        )
+    return opened
+
+
+def _some(keys: Sequence[Any]) -> str:
+    names = sorted(key if isinstance(key, str) else str(key[0]) for key in keys)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _reason(folder: str, name: str, error: Exception) -> str:
+    """What is wrong, in a line, and what helps."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    whole = isinstance(error, SafetensorError) or "checkpoint file" in said
+    remedy = ": the file isn't whole, fetch it again" if whole else ""
+    return f"{folder}/{name} can't be opened: {said}{remedy}"

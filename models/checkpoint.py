@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 from models import patches
 from models.base import CannotLoad, Progress
 from models.fold import Fold, open_fold
+from models.folders import local
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
 from models.packed import pack
@@ -166,6 +166,16 @@ def _check_words(folder: str, parts: Checkpoint) -> None:
         )
 
 
+def _check_layout(folder: str, parts: Checkpoint) -> None:
+    """Whether the layout network reads this text encoder's words and this fold's canvases."""
+    if parts.layout is None:
+        return
+    shape, words = parts.layout.shape, int(parts.text.config.hidden_size)
+    folds = parts.fold and (len(parts.fold.colours), parts.fold.cells)
+    if shape.words != words or (shape.kinds, shape.cells) != folds:
+        raise CannotLoad(f"{folder}: its layout network is of another checkpoint")
+
+
 def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
     """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
     values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
@@ -179,11 +189,12 @@ def _packed(values: Tensor) -> Tensor:
 def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Checkpoint:
     """Open a diffusers folder or hub id, component by component, in fp32."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
-    index = read_index(folder)
+    own = local(folder, tuple(KINDS))
+    index = read_index(own)
     parts: dict[str, Any] = {}
     for count, (name, known) in enumerate(KINDS.items()):
         progress(f"loading {name}", count / len(KINDS))
-        parts[name] = open_part(folder, name, index, known)
+        parts[name] = open_part(own, name, index, known)
     for name in ("text_encoder", "unet", "vae"):
         parts[name].eval().requires_grad_(False)
     if fusable(parts["vae"], device):
@@ -191,10 +202,10 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
     pack(parts["unet"], device)
     schedule = schedule_of(parts["scheduler"])
     networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
-    own = Path(folder)
     checkpoint = Checkpoint(*networks, schedule, device, open_fold(own), open_layout(own))
     _check_channels(folder, checkpoint)
     _check_words(folder, checkpoint)
+    _check_layout(folder, checkpoint)
     checkpoint.to(torch.float32)
     return checkpoint
 

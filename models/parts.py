@@ -28,15 +28,9 @@ SPARE = ("position_ids",)
 SHOWN = 3
 
 
-def read_index(folder: str) -> Index:
-    """`model_index.json` of a folder or hub id."""
-    path = Path(folder) / "model_index.json"
-    if not path.exists():
-        if path.parent.is_absolute() or path.parent.exists():  # a hub's ids are neither
-            raise CannotLoad(f"{folder} holds no weights: there is no model_index.json in it")
-        from huggingface_hub import hf_hub_download  # only ids of a hub need it
-
-        path = Path(hf_hub_download(folder, "model_index.json"))
+def read_index(folder: Path) -> Index:
+    """`model_index.json` of a folder."""
+    path = folder / "model_index.json"
     try:
         index = json.loads(path.read_text())
     except ValueError as error:
@@ -46,25 +40,25 @@ def read_index(folder: str) -> Index:
     return index
 
 
-def open_part(folder: str, name: str, index: Index, known: Sequence[str]) -> Any:
+def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> Any:
     """The component `name`, of one of the classes `known` ("*" takes any of the libraries), in
     fp32. Raises `CannotLoad`."""
     library, kind = _class_of(folder, name, index, known)
     part = getattr(import_module(library), kind, None)
     if part is None:
         raise CannotLoad(f"{folder}: its {name} is a {kind}, which {library} hasn't here")
-    if Path(folder).is_dir() and not (Path(folder) / name).is_dir():  # a tokenizer would be empty
+    if not (folder / name).is_dir():  # a tokenizer would be empty
         raise CannotLoad(f"{folder}/{name} isn't there, though model_index.json names it")
     weighty = isinstance(part, type) and issubclass(part, torch.nn.Module)
     if weighty:
-        _refuse_pickles(Path(folder) / name)
+        _refuse_pickles(folder / name)
     try:
         return _weighed(folder, name, part, library) if weighty else _plain(folder, name, part)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         raise CannotLoad(_reason(folder, name, error)) from error
 
 
-def _class_of(folder: str, name: str, index: Index, known: Sequence[str]) -> tuple[str, str]:
+def _class_of(folder: Path, name: str, index: Index, known: Sequence[str]) -> tuple[str, str]:
     match index.get(name):
         case [str(library), str(kind)] if library in LIBRARIES:
             if kind in known or "*" in known:
@@ -78,7 +72,7 @@ def _class_of(folder: str, name: str, index: Index, known: Sequence[str]) -> tup
 
 def _refuse_pickles(part: Path) -> None:
     """Say so where a folder has weights, but none that can be opened."""
-    names = [path.name for path in part.iterdir()] if part.is_dir() else []
+    names = [path.name for path in part.iterdir()]
     pickles = [name for name in names if name.endswith(PICKLES)]
     if pickles and not any(name.endswith(".safetensors") for name in names):
         raise CannotLoad(
@@ -87,11 +81,11 @@ def _refuse_pickles(part: Path) -> None:
         )
 
 
-def _plain(folder: str, name: str, part: Any) -> Any:
+def _plain(folder: Path, name: str, part: Any) -> Any:
     return part.from_pretrained(folder, subfolder=name)
 
 
-def _weighed(folder: str, name: str, part: Any, library: str) -> Any:
+def _weighed(folder: Path, name: str, part: Any, library: str) -> Any:
     """A network, all of whose tensors came from its file and all of whose file was taken."""
     number: dict[str, Any] = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
     if library == "transformers":
@@ -118,7 +112,7 @@ def _some(keys: Sequence[Any]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _reason(folder: str, name: str, error: Exception) -> str:
+def _reason(folder: Path, name: str, error: Exception) -> str:
     """What is wrong, in a line, and what helps."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     whole = isinstance(error, SafetensorError) or "checkpoint file" in said

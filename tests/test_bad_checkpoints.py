@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.base import CannotLoad
+from models.scenes.nets import WEIGHTS
 from tests.serving import serving
 from tests.tiny_unet import make_scenes, opened
 
@@ -137,6 +138,11 @@ def test_schedulers_that_are_not_there_or_not_known_are_refused(folder: Path) ->
     for kind, told in (("NoSuchScheduler", "hasn't here"), ("DDPMWuerstchenScheduler", "no step")):
         path.write_text(json.dumps(index | {"scheduler": ["diffusers", kind]}))
         assert told in refusal(folder)
+
+
+def test_another_checkpoints_layout_network_is_told(folder: Path) -> None:
+    shutil.copytree(WEIGHTS / "layout", folder / "layout")
+    assert "layout network is of another checkpoint" in refusal(folder)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])

@@ -1,0 +1,59 @@
+"""Where a checkpoint's folder is: on this machine, or fetched from the hub by its id.
+
+Role: a folder's path as it is, and of a hub id (`owner/name`) the files that are opened here, from
+the hub's cache or, where that lacks them, from the hub. Invariant: nothing is fetched but named
+parts in their plain number format, no pickles, no single-file checkpoints; what can't be had is a
+`CannotLoad` that says what to do. Knows nothing of what is in the files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.base import CannotLoad
+
+ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+BESIDE = ("model_index.json", "canvas.json", "layout/*")
+NEVER = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.msgpack", "*.onnx*", "*.fp16.*", "*.non_ema.*")
+
+
+def local(checkpoint: str, parts: Sequence[str]) -> Path:
+    """The folder of a path or hub id that has these `parts`. Raises `CannotLoad`."""
+    path = Path(checkpoint)
+    if (path / "model_index.json").exists():
+        return path
+    if path.exists() or not ID.fullmatch(checkpoint):
+        raise CannotLoad(f"{checkpoint} holds no weights: there is no model_index.json in it")
+    return _fetched(checkpoint, parts)
+
+
+def _fetched(checkpoint: str, parts: Sequence[str]) -> Path:
+    from huggingface_hub import snapshot_download  # only ids of a hub need it
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    wanted = [*BESIDE, *(f"{part}/*" for part in parts)]
+    try:
+        folder = snapshot_download(checkpoint, allow_patterns=wanted, ignore_patterns=[*NEVER])
+    except GatedRepoError:
+        reason = "is behind a licence: accept it on the hub's page of it, then set HF_TOKEN"
+    except RepositoryNotFoundError:
+        reason = "isn't a folder here nor on the hub (one that is private needs your HF_TOKEN)"
+    except LocalEntryNotFoundError:
+        reason = (
+            "isn't a folder here nor in the hub's cache, and the hub can't be reached: fetch it "
+            "once where there is a network, or copy its folder here and give the path"
+        )
+    except (HfHubHTTPError, OSError) as error:
+        reason = f"can't be fetched from the hub: {str(error).splitlines()[0]}"
+    else:
+        if (Path(folder) / "model_index.json").exists():
+            return Path(folder)
+        reason = "is on the hub, but no diffusers checkpoint: it has no model_index.json"
+    raise CannotLoad(f"{checkpoint} {reason}")

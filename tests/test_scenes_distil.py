@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.layout import open_layout
 from models.scenes.autoencoder import start_linear
 from models.scenes.board import on_grid
 from models.scenes.critic import Asked, Critic, critic_loss, criticised, maker_loss
@@ -27,6 +28,7 @@ from models.scenes.nets import (
     make_autoencoder,
     make_painter,
     make_tokenizer,
+    open_weights,
 )
 from models.scenes.painter import paint_scene
 from models.scenes.sharpen import detail, sharpen
@@ -267,6 +269,33 @@ def test_one_command_trains_everything(
     main(["distil", *options.split()])  # all done: nothing is painted or trained anew
     assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
     assert "student: step 2, 100.0 %" in capsys.readouterr().out
+
+
+def test_a_run_begins_from_finished_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
+    options = ["--scenes", "3", "--fine", "2", "--steps", "2", "--batch", "2"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    main(["all", *options, *f"--out {tmp_path}/a --weights {first}".split()])
+    capsys.readouterr()
+    again = f"--out {tmp_path}/b --weights {second} --start {first}".split()
+    main(["all", *options, *again])
+    told = capsys.readouterr().out
+    assert not any(name in told for name in ("autoencoder:", "decoder:", "layout:"))
+    assert "unet: step 2, 100.0 %" in told
+    assert "student: step 2, 100.0 %" in told
+    (vae, painter, _), (old_vae, old_painter, _) = open_weights(second), open_weights(first)
+    assert all(same(vae, old_vae))
+    assert all(same(painter.text, old_painter.text))
+    assert not all(same(painter.unet, old_painter.unet))
+    begun, finished = open_layout(first), open_layout(second)
+    assert begun is not None
+    assert finished is not None
+    assert all(same(begun, finished))
+    (second / "layout" / "config.json").unlink()
+    with pytest.raises(SystemExit, match="no layout network"):
+        main(["all", *options, *f"--out {tmp_path}/c --start {second}".split()])
 
 
 @pytest.mark.parametrize(

@@ -153,8 +153,8 @@ def test_no_word_moves_the_land(group: str) -> None:
 def test_what_stands_beside_the_picture_harms_nothing() -> None:
     board = Board(SIZE, np.random.default_rng(0), Light("day", "summer", "clear", 0.3, 0.2))
     for x in (-3.0, 4.0):
-        paint_house(board, House(x, 0.7, 0.2, "chapel", 1, 0), 0.1)
-        paint_tree(board, Tree(x, 0.7, 0.3, "oak", 0, 0), 0.1)
+        paint_house(board, House(x, 0.7, 0.2, "chapel"), 0.1)
+        paint_tree(board, Tree(x, 0.7, 0.3, "oak", 0), 0.1)
         paint_heap(board, x, 0.3, 0.3, 1)
     assert not board.image.any()
 

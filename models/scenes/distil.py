@@ -106,14 +106,16 @@ def distil(
     plan: Plan,
     batch: int = 16,
     width: tuple[int, int, int] = WIDTH,
+    begun: Painter | None = None,
 ) -> Painter:
-    """Answers the averaged student."""
-    student = copy.deepcopy(teacher)
+    """Answers the averaged student, which starts as the teacher, or where it had `begun`."""
+    student = copy.deepcopy(begun or teacher).to(next(teacher.parameters()).device)
     student.text.requires_grad_(False)
     plain_attention(student)
     device = next(student.parameters()).device
     words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
-    eyes = copy.deepcopy(student).requires_grad_(False)
+    eyes = copy.deepcopy(teacher).requires_grad_(False)
+    plain_attention(eyes)
     nothing = tokenize(lessons.feed.asked.tokenizer, [""]).to(device)
     sight = Sight(eyes, eyes.text(nothing).last_hidden_state)
     critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)

@@ -10,34 +10,47 @@ from __future__ import annotations
 import numpy as np
 
 from models.scenes.board import Board, Brush, Ink, Points, ink, oval
-from models.scenes.light import BLOOMS, rgb
+from models.scenes.light import BLOOMS, Array, rgb
 
+TRIED, BETWEEN = 160, 0.17  # blossoms of a drift; how far apart, in its half axes
 GOLD = rgb((1.0, 0.80, 0.28))
 
 
 def paint_flowers(
     board: Board, rng: np.random.Generator, x: float, y: float, wide: float, down: float
 ) -> None:
-    """A drift of blossoms, larger towards the viewer, over a darker bed of leaves."""
+    """A drift of blossoms, larger towards the viewer, over a darker bed of leaves. Its colour is
+    the season's; here and there is one of another."""
     light = board.light
-    count = 70
-    angle, away = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(0, 1, count))
-    fx, fy = x + np.cos(angle) * away * wide, y + np.sin(angle) * away * down
-    hue, jitter = rng.integers(0, 4, count), rng.uniform(0.75, 1.25, count)
-    main = int(rng.integers(4))
-    order = np.argsort(fy)
+    fx, fy, chance = _strewn(rng, (x, y, wide, down))
     box = board.window(x - wide * 1.2, y - down * 1.3 - 0.04, x + wide * 1.2, y + down * 1.3 + 0.04)
     bed, heart = ink(light.lit("meadow", 0.10)), ink(light.lit(GOLD, 0.9))
     hues = [rgb(hue) for hue in BLOOMS[light.season]]
-    inks = [(ink(light.lit(hue, 0.45)), ink(light.lit(hue, 1.0)), heart) for hue in hues]
-    radii = np.maximum(0.0030, 0.0150 * (fy - 0.40)) * jitter
+    inks = [(ink(light.lit(hue, 0.45)), ink(light.lit(hue, 1.0)), heart) for hue in hues[:2]]
+    radii = np.maximum(0.0040, 0.0150 * (fy - 0.36))
     with board.brush(box) as brush:
-        for i in order:
-            brush.disc(fx[i], fy[i] + radii[i] * 1.1, radii[i] * 1.1, bed)
-        for i in order:
-            kind = main if jitter[i] < 1.12 else hue[i]
-            _bloom(brush, (fx[i], fy[i], radii[i]), inks[kind], light.side)
+        for place in zip(fx, fy + radii * 1.1, radii * 1.5, strict=True):
+            brush.disc(*place, bed)
+        for bx, by, radius, rare in zip(fx, fy, radii, chance < 0.12, strict=True):
+            _bloom(brush, (bx, by, radius), inks[int(rare)], light.side)
     board.mark(oval(x, y, wide, down), "flower")
+
+
+def _strewn(
+    rng: np.random.Generator, oval: tuple[float, float, float, float]
+) -> tuple[Array, Array, Array]:
+    """Places all over an oval (middle, half axes), none upon another, the far before the near: x,
+    y and a number 0–1 of each."""
+    x, y, wide, down = oval
+    angle, away = rng.uniform(0, 2 * np.pi, TRIED), np.sqrt(rng.uniform(0, 1, TRIED))
+    spots = np.stack([np.cos(angle), np.sin(angle)], 1) * away[:, None]
+    kept: list[Array] = []
+    for spot in spots:
+        if all(np.abs(spot - other).sum() > BETWEEN for other in kept):
+            kept.append(spot)
+    fx, fy = (np.array(kept) * (wide, down) + (x, y)).T
+    order = np.argsort(fy)
+    return fx[order], fy[order], rng.random(len(kept))
 
 
 def _bloom(
@@ -100,7 +113,7 @@ def paint_tufts(board: Board, rng: np.random.Generator, top: float, count: int) 
     leans = rng.uniform(-1, 1, (count, 7))
     base = light.base("meadow") if light.season != "winter" else rgb((0.80, 0.76, 0.68))
     tones = [ink(light.lit(base * 0.92, amount)) for amount in (0.15, 0.42, 0.66)]
-    wind = -0.7 * light.side if light.weather == "storm" else 0.0
+    wind = 0.7 if light.weather == "storm" else 0.0
     with board.brush(board.rows(max(0.0, top - 0.14))) as brush:
         for i in np.argsort(y):
             near = float(np.clip((y[i] - top) / (1.06 - top), 0, 1))

@@ -1,40 +1,61 @@
 """Rain and driven snow over a finished painting.
 
-Role: the streaks between the eye and the scene, and the veil behind them. Coordinates in picture
-widths; the labels stay. Knows nothing of composition.
+Role: the strokes between the eye and the scene, and the veil behind them. Strokes are hatched, all
+alike and evenly staggered, as printmakers do it: strokes strewn by chance are what no network can
+foresee, and it paints cracks instead. Flakes lie on a grid for the same reason. Coordinates in
+picture widths; the labels stay. Knows nothing of composition.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from models.scenes.board import Board, ink
-from models.scenes.light import mix, rgb
+from models.scenes.board import CELLS, Board, ink, middles
+from models.scenes.light import Array, mix, rgb
 
-COUNT = {"rain": 150, "storm": 190}
+APART = 1.0  # strokes, in cells across
+LONG, EVERY = 2.5, 4.0  # cells down: of a stroke, and from one to the next below it
+STAGGER = np.array([0, 3, 6, 1, 4, 7, 2, 5]) / 8  # of eight neighbours, a share of `EVERY`
+FLAKES = 190
 
 
 def paint_rain(board: Board, rng: np.random.Generator) -> None:
-    """Streaks of two depths, slanted in a storm; flakes in a winter storm. Clear skies draw none,
+    """A hatching of rain, steeper than a storm's; flakes in a winter storm. Clear skies draw none,
     but the draws are always made."""
     light = board.light
-    x, y = rng.uniform(-0.1, 1.1, 190), rng.uniform(-0.05, 1.0, 190)
-    long, near = rng.uniform(0.6, 1.3, 190), rng.random(190)
+    x, y = rng.uniform(0, 1, FLAKES), rng.uniform(0, 1, FLAKES)
+    near = rng.random(FLAKES)
     if not light.wet:
         return
-    count = COUNT[light.weather]
     veil = np.clip(0.10 + 0.14 * (1 - board.y), 0, 1).astype(np.float32)
     board.lay(veil, light.haze)
-    slant = -0.10 * light.side if light.weather == "rain" else -0.42 * light.side
-    pale = mix(light.haze, (1.0, 1.0, 1.0), 0.45 if light.time != "night" else 0.25)
-    streak, flake = ink(pale), ink(rgb((0.97, 0.98, 1.0)))
-    before = board.image.copy()
+    if light.season == "winter" and light.weather == "storm":
+        _snow(board, middles(x), middles(y), near)
+    else:
+        _hatch(board)
+
+
+def _snow(board: Board, x: Array, y: Array, near: Array) -> None:
+    flake = ink(rgb((0.97, 0.98, 1.0)))
     with board.brush() as brush:
-        for i in range(count):
-            length = (0.035 + 0.055 * (near[i] > 0.6)) * long[i]
-            if light.season == "winter" and light.weather == "storm":
-                brush.disc(x[i], y[i], 0.0028 + 0.0045 * near[i], flake)
-                continue
-            end = (x[i] + slant * length, y[i] + length)
-            brush.line([(x[i], y[i]), end], 0.0034 if near[i] > 0.6 else 0.0018, streak)
-    board.image += (before - board.image) * np.float32(0.52)
+        for fx, fy, size in zip(x, y, near, strict=True):
+            brush.disc(fx, fy, 0.0034 + 0.0040 * (size > 0.6), flake)
+
+
+def _hatch(board: Board) -> None:
+    """Strokes that lean by an eighth, in a storm by three: then they meet the cells' corners alike
+    everywhere."""
+    light = board.light
+    lean = 0.125 if light.weather == "rain" else 0.375
+    pale = ink(mix(light.haze, (1.0, 1.0, 1.0), 0.55 if light.time != "night" else 0.3))
+    before, count = board.image.copy(), round(CELLS / APART)
+    with board.brush() as brush:
+        for column in range(-round(lean * CELLS / APART) - 1, count + 1):
+            for row in range(-1, round(CELLS / EVERY) + 1):
+                top = (row + float(STAGGER[column % 8])) * EVERY
+                ends = [
+                    ((column * APART + lean * down + APART / 2) / CELLS, down / CELLS)
+                    for down in (top, top + LONG)
+                ]
+                brush.line(ends, 0.0018, pale)
+    board.image += (before - board.image) * np.float32(0.55)

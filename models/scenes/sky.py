@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.scenes import noise, sprites
-from models.scenes.board import Board, Points, oval, smoothstep
+from models.scenes.board import Board, Points, middles, oval, smoothstep
 from models.scenes.light import DISC, GLOW, Array, mix, rgb
 
 
@@ -39,13 +39,15 @@ def paint_milky_way(board: Board, place: float, tilt: float) -> None:
 
 
 def paint_stars(board: Board, rng: np.random.Generator, horizon: float) -> None:
-    """Stars where bare sky is left; painted late, for water that mirrors them looks snowed on."""
+    """Stars where bare sky is left; painted late, for water that mirrors them looks snowed on.
+    They keep to a grid: strewn anywhere, they become dashes when a network paints them."""
     light = board.light
     if light.time != "night" or light.weather != "clear":
         return
     x, y = rng.uniform(0, 1, 150), rng.uniform(0, 1, 150) ** 1.3 * horizon
     size = rng.choice([0.0020, 0.0029, 0.0042], 150, p=[0.62, 0.28, 0.10])
     bright = rng.uniform(0.35, 1.0, 150)
+    x, y = middles(x), middles(y)
     clear = board.labels[(y * board.size).astype(int), (x * board.size).astype(int)] == 0
     with board.brush() as brush:
         for sx, sy, r, glow in zip(x[clear], y[clear], size[clear], bright[clear], strict=True):
@@ -122,8 +124,7 @@ def paint_overcast(board: Board, place: float, horizon: float) -> None:
     pale = mix(light.sky[1], light.sky[2], 0.45)
     high = smoothstep(0.02, 0.20, horizon - board.y)
     colour = mix(pale, dark, belly[..., None])
-    shape = smoothstep(-0.9, -0.75, field) * high * (0.95 if storm else 0.8)
-    board.lay(shape, colour)
+    board.lay(high * (0.95 if storm else 0.8), colour)
     board.label((belly > 0.5) & (high > 0.5) & (board.labels == 0), "cloud")
 
 

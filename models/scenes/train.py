@@ -22,6 +22,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from models.layout import Layout, LayoutShape, open_layout, save_layout
+from models.scenes.adopt import GENTLE, adopt, begun
 from models.scenes.asked import Requests
 from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("stage", choices=(*STAGES, "all"))
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
+    top.add_argument("--start", type=Path, help="weights to go on from: only unet and distil train")
     top.add_argument("--scenes", type=_count, default=16000, help="scenes to paint")
     top.add_argument("--fine", type=_count, default=2000, help="of these, painted at 512² as well")
     top.add_argument("--half-size", type=float, default=0.25, help="share of the unet at 128²")
@@ -103,8 +105,11 @@ def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
 
 def run(options: argparse.Namespace) -> None:
     """The stages asked for."""
+    if options.start:
+        adopt(options.start, options.out)
+    every = ("unet", "distil") if options.start else STAGES
     data, fine = _data(options)
-    for stage in STAGES if options.stage == "all" else (options.stage,):
+    for stage in every if options.stage == "all" else (options.stage,):
         torch.manual_seed(options.seed)
         {
             "autoencoder": _autoencoder,
@@ -131,11 +136,15 @@ def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
 
 def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     feed, vae = _feed(options, data, fine, BARE)
-    painter = make_painter(Shape(), len(feed.asked.tokenizer)).to(device_for_training()).train()
-    plan = replace(_plan(options, "unet", 1e-3, 160.0), matrix_rate=0.01, average=0.998)
-    plan = replace(plan, rests=fingerprint(vae))
-    batch = _batch(options)
-    teacher = train_painter(painter, feed, plan, batch, options.half_size)
+    if options.start:
+        painter, gentle, half_size = begun(options.start), GENTLE, 0.0
+    else:
+        painter = make_painter(Shape(), len(feed.asked.tokenizer))
+        gentle, half_size = 1.0, options.half_size
+    plan = replace(_plan(options, "unet", 1e-3 * gentle, 160.0), matrix_rate=0.01 * gentle)
+    plan = replace(plan, average=0.998, rests=fingerprint(vae))
+    painter = painter.to(device_for_training()).train()
+    teacher = train_painter(painter, feed, plan, _batch(options), half_size)
     _save(options, options.out / "teacher", vae, teacher, feed.asked.tokenizer)
 
 
@@ -166,7 +175,8 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     plan = replace(_plan(options, "student", 4e-4, 250.0), momentum=0.5, average=0.999)
     plan = replace(plan, rests=f"{fingerprint(vae)}-{fingerprint(teacher)}")
     teacher = teacher.to(device_for_training())
-    student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2))
+    start = begun(options.start) if options.start else None
+    student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2), begun=start)
     _save(options, options.weights, vae, student, feed.asked.tokenizer)
     save_layout(layout, options.weights)
 

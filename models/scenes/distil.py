@@ -113,7 +113,7 @@ def distil(
     student.text.requires_grad_(False)
     plain_attention(student)
     device = next(student.parameters()).device
-    words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
+    words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[1]
     eyes = copy.deepcopy(teacher).requires_grad_(False)
     plain_attention(eyes)
     nothing = tokenize(lessons.feed.asked.tokenizer, [""]).to(device)

@@ -44,11 +44,12 @@ def _strewn(
     x, y, wide, down = oval
     angle, away = rng.uniform(0, 2 * np.pi, TRIED), np.sqrt(rng.uniform(0, 1, TRIED))
     spots = np.stack([np.cos(angle), np.sin(angle)], 1) * away[:, None]
-    kept: list[Array] = []
-    for spot in spots:
-        if all(np.abs(spot - other).sum() > BETWEEN for other in kept):
-            kept.append(spot)
-    fx, fy = (np.array(kept) * (wide, down) + (x, y)).T
+    crowded = np.abs(spots[:, None] - spots).sum(-1) <= BETWEEN
+    kept: list[int] = []
+    for number, near in enumerate(crowded):
+        if not near[kept].any():
+            kept.append(number)
+    fx, fy = (spots[kept] * (wide, down) + (x, y)).T
     order = np.argsort(fy)
     return fx[order], fy[order], rng.random(len(kept))
 

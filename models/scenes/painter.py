@@ -4,7 +4,7 @@ Role: the source of all that `scenes` learns from, and the truth that it is meas
 Invariants: the same seed and size give the same scene; another size gives the same
 scene, finer or coarser; other words change its light, season, weather or style, never its layout;
 arrays are uint8; a canvas holds palette colours, or nearly (`sketch.OFF`), and `UNPAINTED`. About
-35 ms a scene at 256², 110 ms at 512². Knows nothing of networks; nothing that serves imports it.
+40 ms a scene at 256², 120 ms at 512². Knows nothing of networks; nothing that serves imports it.
 """
 
 from __future__ import annotations

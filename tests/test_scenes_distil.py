@@ -13,9 +13,7 @@ from torch import Tensor
 
 from models.layout import open_layout
 from models.scenes.autoencoder import start_linear
-from models.scenes.board import on_grid
 from models.scenes.critic import Asked, Critic, critic_loss, criticised, maker_loss
-from models.scenes.dataset import Dataset
 from models.scenes.distil import Lessons, answered, distil
 from models.scenes.flow import Feed
 from models.scenes.latents import encode_all, weights
@@ -23,33 +21,17 @@ from models.scenes.loop import Plan
 from models.scenes.nets import (
     FOLD,
     Painter,
-    Shape,
     bare_paper,
     make_autoencoder,
     make_painter,
     make_tokenizer,
     open_weights,
 )
-from models.scenes.painter import paint_scene
 from models.scenes.sharpen import detail, sharpen
 from models.scenes.train import main
+from tests.tiny_scenes import TINY, painted
 
-TINY = Shape(
-    autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
-    channels=(8, 8, 16), text=16, text_layers=1,
-)  # fmt: skip
 WIDTH = (8, 8, 8)
-
-
-def painted(size: int) -> Dataset:
-    scenes = [paint_scene(i, size) for i in range(4)]
-    return Dataset(
-        np.stack([s.painting for s in scenes]),
-        np.stack([s.labels for s in scenes])[:, None],
-        [[s.caption] for s in scenes],
-        [s.words for s in scenes],
-        np.stack([on_grid(s.labels) for s in scenes]),
-    )
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_a_trained_judge_is_opened_not_trained_again(
     def refuse(*_: object) -> Tensor:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(lessons, "Lesson", refuse)
+    monkeypatch.setattr(lessons, "JudgeLoss", refuse)
     again = trained_judge(data, run, TINY)
     assert all(
         torch.equal(a, b) for a, b in zip(judge.parameters(), again.parameters(), strict=True)

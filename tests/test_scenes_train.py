@@ -16,7 +16,6 @@ from models import patches
 from models.checkpoint import to_pixels
 from models.scenes.asked import prompt
 from models.scenes.autoencoder import picture_loss, start_linear, to_tensor, train_autoencoder
-from models.scenes.board import on_grid
 from models.scenes.captions import caption
 from models.scenes.dataset import HELD_OUT, Bytes, Dataset, held_out, open_dataset, prepare
 from models.scenes.flow import Feed, step_sigmas, train_painter
@@ -26,7 +25,6 @@ from models.scenes.measures import psnr
 from models.scenes.muon import orthogonal
 from models.scenes.nets import (
     FOLD,
-    Shape,
     make_autoencoder,
     make_painter,
     make_tokenizer,
@@ -34,11 +32,7 @@ from models.scenes.nets import (
 )
 from models.scenes.painter import paint_scene
 from models.scenes.palette import STRANGERS, VOCABULARY
-
-TINY = Shape(
-    autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
-    channels=(8, 8, 16), text=16, text_layers=1,
-)  # fmt: skip
+from tests.tiny_scenes import TINY, painted
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +43,6 @@ def data() -> Dataset:
 @pytest.fixture(scope="module")
 def fine() -> Dataset:
     return painted(128)
-
-
-def painted(size: int) -> Dataset:
-    scenes = [paint_scene(i, size) for i in range(4)]
-    return Dataset(
-        np.stack([s.painting for s in scenes]),
-        np.stack([s.labels for s in scenes])[:, None],
-        [[s.caption] for s in scenes],
-        [s.words for s in scenes],
-        np.stack([on_grid(s.labels) for s in scenes]),
-    )
 
 
 def plan(folder: Path, **changes: object) -> Plan:

@@ -62,7 +62,7 @@ def trained_judge(data: Dataset, run: Path, course: Course | None = None) -> Jud
     )
     loop = Loop(plan, judge)
     if loop.progress < 1:
-        loop.run(Lesson(judge, data, course))
+        loop.run(JudgeLoss(judge, data, course))
     return cast(Judge, loop.average.eval())
 
 
@@ -82,7 +82,7 @@ def _check(data: Dataset) -> None:
         raise StrangeDataset("the data set was painted by another version of the painter")
 
 
-class Lesson:
+class JudgeLoss:
     """One step's loss: random pictures, a little worn, against their words and label maps."""
 
     def __init__(self, judge: Judge, data: Dataset, course: Course) -> None:

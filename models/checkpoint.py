@@ -232,8 +232,9 @@ def choose_device(wanted: str) -> torch.device:
 def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
     """Set the number format: the named one, or with `auto` what is fastest here.
 
-    On a CPU bf16 is a few times faster than fp32 with AMX and many times slower without, so both
-    are timed; a GPU gets fp16 (bf16 where the GPU has it).
+    On a CPU bf16 is a few times faster than fp32 with AMX, a little with AVX-512's instructions for
+    it and many times slower with neither, so both are timed; a GPU gets fp16 (bf16 where the GPU
+    has it).
     """
     named = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
     named |= {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

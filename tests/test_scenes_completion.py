@@ -40,7 +40,7 @@ def world(count: int = 60) -> Dataset:
     return Dataset(empty, canvases, [["day"]] * count, [words] * count, maps)
 
 
-FIRST = Choice(np.arange(6), np.arange(6) % 2, np.zeros(6, bool))
+FIRST = Choice(np.arange(6), np.arange(6) % 2)
 
 
 def say(tokens: Tensor) -> Tensor:

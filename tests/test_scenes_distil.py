@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.layout import open_layout
 from models.scenes.autoencoder import start_linear
 from models.scenes.critic import Asked, Critic, critic_loss, criticised, maker_loss
 from models.scenes.distil import Lessons, answered, distil
@@ -25,11 +24,9 @@ from models.scenes.nets import (
     make_autoencoder,
     make_painter,
     make_tokenizer,
-    open_weights,
 )
 from models.scenes.sharpen import detail, sharpen
-from models.scenes.train import main
-from tests.tiny_scenes import TINY, painted
+from tests.tiny_scenes import TINY, painted, same
 
 WIDTH = (8, 8, 8)
 
@@ -54,11 +51,6 @@ def teacher(feed: Feed) -> Painter:
 def plan(folder: Path, **changes: object) -> Plan:
     settings: dict[str, object] = {"rate": 1e-3, "steps": 4, "save_seconds": 1e9} | changes
     return Plan(folder / "net.pt", **settings)  # type: ignore[arg-type]
-
-
-def same(a: torch.nn.Module, b: torch.nn.Module) -> list[bool]:
-    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
-    return [torch.equal(x, y) for x, y in pairs]
 
 
 def test_a_critic_learns_what_is_painted() -> None:
@@ -227,91 +219,15 @@ def test_detail_counts_lines_wherever_they_run() -> None:
     assert (detail(F.avg_pool2d(lines, 3, 1, 1)) < 0.6 * there).all()
 
 
-def test_one_command_trains_everything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_student_may_start_elsewhere_than_its_teacher(
+    teacher: Painter, feed: Feed, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
-    options = (
-        f"--out {tmp_path} --weights {tmp_path}/weights --scenes 3 --fine 2 --steps 2 --batch 2"
-    )
-    main(["all", *options.split()])
-    kept = {path.name for path in (tmp_path / "weights").iterdir()}
-    assert kept >= {
-        "unet",
-        "vae",
-        "text_encoder",
-        "tokenizer",
-        "layout",
-        "canvas.json",
-        "model_index.json",
-    }
-    assert (tmp_path / "teacher" / "unet").exists()
-    stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
-    capsys.readouterr()
-    main(["distil", *options.split()])  # all done: nothing is painted or trained anew
-    assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
-    assert "student: step 2, 100.0 %" in capsys.readouterr().out
-
-
-def test_a_run_begins_from_finished_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
-    options = ["--scenes", "3", "--fine", "2", "--steps", "2", "--batch", "2"]
-    first, second = tmp_path / "first", tmp_path / "second"
-    main(["all", *options, *f"--out {tmp_path}/a --weights {first}".split()])
-    capsys.readouterr()
-    again = f"--out {tmp_path}/b --weights {second} --start {first}".split()
-    main(["all", *options, *again])
-    told = capsys.readouterr().out
-    assert not any(name in told for name in ("autoencoder:", "decoder:", "layout:"))
-    assert "unet: step 2, 100.0 %" in told
-    assert "student: step 2, 100.0 %" in told
-    (vae, painter, _), (old_vae, old_painter, _) = open_weights(second), open_weights(first)
-    assert all(same(vae, old_vae))
-    assert all(same(painter.text, old_painter.text))
-    assert not all(same(painter.unet, old_painter.unet))
-    begun, finished = open_layout(first), open_layout(second)
-    assert begun is not None
-    assert finished is not None
-    assert all(same(begun, finished))
-    (second / "layout" / "config.json").unlink()
-    with pytest.raises(SystemExit, match="no layout network"):
-        main(["all", *options, *f"--out {tmp_path}/c --start {second}".split()])
-
-
-@pytest.mark.parametrize(
-    ("stage", "missing"),
-    [("sharpen", "autoencoder"), ("layout", "unet"), ("distil", "autoencoder")],
-)
-def test_a_stage_says_which_one_it_lacks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, missing: str
-) -> None:
-    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
-    with pytest.raises(SystemExit, match=f"run `{missing}` first"):
-        main([stage, *f"--out {tmp_path} --scenes 2 --fine 1 --steps 1 --batch 2".split()])
-
-
-def test_weights_are_not_trained_on_from_below_other_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
-    options = f"--out {tmp_path} --scenes 2 --fine 1 --steps 1 --batch 2".split()
-    main(["autoencoder", *options])
-    main(["sharpen", *options])
-    (tmp_path / "autoencoder.pt").unlink()
-    main(["autoencoder", *options, "--seed", "5"])
-    with pytest.raises(SystemExit, match="move it away"):
-        main(["sharpen", *options])
-
-
-@pytest.mark.parametrize(
-    "wrong", ["--steps 0", "--batch 0", "--minutes 0", "--steps 1 --minutes 1"]
-)
-def test_lengths_that_are_none_are_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["unet", *wrong.split()])
-    assert wrong.split()[0] in capsys.readouterr().err
+    torch.manual_seed(8)
+    first = make_painter(TINY, len(feed.asked.tokenizer)).eval()
+    settings = plan(tmp_path, steps=1, rate=1e-9)
+    student = distil(teacher, Lessons(feed), settings, batch=2, width=WIDTH, first=first)
+    for name, value in student.unet.state_dict().items():
+        assert torch.allclose(value, first.unet.state_dict()[name], atol=1e-6)
 
 
 def test_folded_canvases_have_the_networks_channels(feed: Feed) -> None:

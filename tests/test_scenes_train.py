@@ -20,7 +20,7 @@ from models.scenes.captions import caption
 from models.scenes.dataset import HELD_OUT, Bytes, Dataset, held_out, open_dataset, prepare
 from models.scenes.flow import Feed, step_sigmas, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised, weights
-from models.scenes.loop import Loop, Plan
+from models.scenes.loop import Loop, Plan, halves, multiplies_halves
 from models.scenes.measures import psnr
 from models.scenes.muon import orthogonal
 from models.scenes.nets import (
@@ -229,11 +229,8 @@ def test_batches_show_the_canvas_of_their_painting(feed: Feed) -> None:
         assert float(batch.sigma.max()) <= 1
     batch = feed.plain(rng, 40)
     for clean, canvas in zip(batch.clean, batch.canvas, strict=True):
-        rows = [
-            int(((known.float() - clean).abs().amax() == 0).any())
-            for known in feed.latents.paintings
-        ]
-        shown = FOLD.shares(feed.asked.data.canvases[rows.index(1), 0], 8)
+        rows = [torch.equal(known.float(), clean) for known in feed.latents.paintings]
+        shown = FOLD.shares(feed.asked.data.canvases[rows.index(True), 0], 8)
         assert float(np.abs(shown - canvas.numpy()).mean()) < 0.06  # colours and edges may be off
 
 
@@ -295,3 +292,22 @@ def test_captions_without_words_say_nothing() -> None:
     for seed in range(40):
         text = caption(np.random.default_rng(seed), {}, [])
         assert not set(re.split("[, ]+", text)) - {"", *STRANGERS}
+
+
+@pytest.mark.parametrize(
+    ("flags", "fast"),
+    [("fma avx512_bf16 amx_tile amx_bf16", True), ("avx512f avx512_bf16", True), ("avx2", False),
+     (None, False)],
+)  # fmt: skip
+def test_halves_are_used_where_a_processor_multiplies_them(
+    flags: str | None, fast: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "cpuinfo"
+    if flags is not None:
+        told.write_text(f"processor : 0\nflags : {flags}\n")
+    monkeypatch.setattr("models.scenes.loop.CPUINFO", told)
+    multiplies_halves.cache_clear()
+    assert halves(torch.device("cpu")) is fast
+    assert halves(torch.device("cuda"))
+    monkeypatch.undo()
+    multiplies_halves.cache_clear()

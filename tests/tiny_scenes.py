@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from models.scenes.board import on_grid
 from models.scenes.dataset import Dataset
@@ -25,3 +26,8 @@ def painted(size: int) -> Dataset:
         [s.words for s in scenes],
         np.stack([on_grid(s.labels) for s in scenes]),
     )
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> list[bool]:
+    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    return [torch.equal(x, y) for x, y in pairs]

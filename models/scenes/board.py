@@ -27,7 +27,7 @@ Ink = tuple[float, ...]  # a colour in 0–255, ready for the brush
 WHOLE: Window = (slice(None), slice(None))
 GRID = 64  # places across of a label map in large
 VAGUE = 255  # in such a map: nothing in particular
-CELLS = 32  # places across of the network's latents at 256²
+SQUARES = 32  # the rhythm, across, of what is tiny or hatched
 FINE = 4  # sub-pixel bits of OpenCV's drawing calls
 
 
@@ -184,10 +184,10 @@ def ink(colour: Array | Ink) -> Ink:
     return tuple(np.clip(rgb(colour) * 255 + 0.5, 0, 255).astype(int).tolist())
 
 
-def middles(places: Array) -> Array:
-    """Places in picture widths, each moved to the middle of its quarter of a cell of `CELLS`
-    across: what is tiny and anywhere then has four looks in a latent, not hundreds."""
-    return np.asarray((np.floor(places * 2 * CELLS) + 0.5) / (2 * CELLS))
+def snapped(places: Array) -> Array:
+    """Places in picture widths, each moved to the middle of its half of a square of `SQUARES`
+    across: what is tiny and anywhere then has four looks in a square, not hundreds."""
+    return np.asarray((np.floor(places * 2 * SQUARES) + 0.5) / (2 * SQUARES))
 
 
 def oval(x: float, y: float, across: float, down: float, points: int = 28) -> Points:

@@ -14,15 +14,15 @@ import numpy as np
 from models.scenes.board import Board, Brush, Points
 from models.scenes.light import Array, mix, rgb
 
-ROOF, WALLS = rgb((0.80, 0.28, 0.20)), rgb((0.97, 0.92, 0.82))
 CHIMNEY = rgb((0.55, 0.47, 0.44))
 FRAMED = 0.13  # a house that is wider shows frames and tiles
 
 
 @dataclass(frozen=True)
 class House:
-    """What chance decided of one building; `wide` is its width. All have white walls and red roofs
-    and look towards the picture's middle: what no canvas tells, a network can only blur."""
+    """What chance decided of one building; `wide` is its width. Cottages and chapels have
+    white walls and red roofs, and their front ends are towards the picture's middle: what no canvas
+    tells, a network can only blur."""
 
     x: float
     y: float
@@ -31,7 +31,7 @@ class House:
 
     @property
     def turn(self) -> int:
-        """The way its front looks."""
+        """From its front to its long side: -1 leftwards, +1 rightwards."""
         return -1 if self.x < 0.5 else 1
 
 
@@ -97,10 +97,10 @@ def _cottage(board: Board, brush: Brush, house: House, far: float) -> None:
     def at(places: tuple[tuple[float, float], ...]) -> Points:
         return [(left + turn * w * along, house.y - w * up) for along, up in places]
 
-    roof = light.base("snow") if snowy else ROOF
+    wall, roof = light.base("wall"), light.base("snow" if snowy else "roof")
     bases = {
-        "wall": WALLS,
-        "eaves": WALLS * 0.8,
+        "wall": wall,
+        "eaves": wall * 0.8,
         "stone": CHIMNEY,
         "roof": roof,
         "tiles": roof * 0.82,
@@ -155,14 +155,14 @@ def _steeple(board: Board, brush: Brush, house: House, far: float) -> None:
     light, w, side = board.light, house.wide, board.light.side
     x, y = house.x - house.turn * w * 0.62, house.y
     half, eave, tip = w * 0.15, y - w * 0.98, y - w * 1.75
-    _pane(brush, x, (y + eave) / 2, half, (y - eave) / 2, light.lit(WALLS, 0.2, far))
+    _pane(brush, x, (y + eave) / 2, half, (y - eave) / 2, light.lit("wall", 0.2, far))
     lit = x + side * half * 0.45
-    _pane(brush, lit, (y + eave) / 2, half * 0.55, (y - eave) / 2, light.lit(WALLS, 0.95, far))
+    _pane(brush, lit, (y + eave) / 2, half * 0.55, (y - eave) / 2, light.lit("wall", 0.95, far))
     brush.fill(
-        [(x - half * 1.2, eave), (x + half * 1.2, eave), (x, tip)], light.lit(ROOF, 0.2, far)
+        [(x - half * 1.2, eave), (x + half * 1.2, eave), (x, tip)], light.lit("roof", 0.2, far)
     )
     brush.fill([(x + side * half * 1.2, eave), (x - side * half * 0.1, eave), (x, tip)],
-               light.lit(ROOF, 0.95, far))  # fmt: skip
+               light.lit("roof", 0.95, far))  # fmt: skip
     _pane(brush, x, y - w * 0.72, half * 0.32, w * 0.10, _glass(board, far))
     board.mark(
         [(x - half, y), (x + half, y), (x + half, eave), (x, tip), (x - half, eave)], "house"

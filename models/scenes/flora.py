@@ -12,7 +12,8 @@ import numpy as np
 from models.scenes.board import Board, Brush, Ink, Points, ink, oval
 from models.scenes.light import BLOOMS, Array, rgb
 
-TRIED, BETWEEN = 160, 0.17  # blossoms of a drift; how far apart, in its half axes
+TRIED = 160  # places in a drift that are tried for blossoms
+BETWEEN = 0.17  # how far apart they are at least, both ways together, in the drift's half axes
 GOLD = rgb((1.0, 0.80, 0.28))
 
 
@@ -26,7 +27,7 @@ def paint_flowers(
     box = board.window(x - wide * 1.2, y - down * 1.3 - 0.04, x + wide * 1.2, y + down * 1.3 + 0.04)
     bed, heart = ink(light.lit("meadow", 0.10)), ink(light.lit(GOLD, 0.9))
     hues = [rgb(hue) for hue in BLOOMS[light.season]]
-    inks = [(ink(light.lit(hue, 0.45)), ink(light.lit(hue, 1.0)), heart) for hue in hues[:2]]
+    inks = [(ink(light.lit(hue, 0.45)), ink(light.lit(hue, 1.0)), heart) for hue in hues]
     radii = np.maximum(0.0040, 0.0150 * (fy - 0.36))
     with board.brush(box) as brush:
         for place in zip(fx, fy + radii * 1.1, radii * 1.5, strict=True):
@@ -37,11 +38,11 @@ def paint_flowers(
 
 
 def _strewn(
-    rng: np.random.Generator, oval: tuple[float, float, float, float]
+    rng: np.random.Generator, bed: tuple[float, float, float, float]
 ) -> tuple[Array, Array, Array]:
-    """Places all over an oval (middle, half axes), none upon another, the far before the near: x,
-    y and a number 0–1 of each."""
-    x, y, wide, down = oval
+    """Places all over an oval (middle, half axes), none too near another, the far before the near:
+    x, y and a number 0–1 of each."""
+    x, y, wide, down = bed
     angle, away = rng.uniform(0, 2 * np.pi, TRIED), np.sqrt(rng.uniform(0, 1, TRIED))
     spots = np.stack([np.cos(angle), np.sin(angle)], 1) * away[:, None]
     crowded = np.abs(spots[:, None] - spots).sum(-1) <= BETWEEN

@@ -1,8 +1,9 @@
 """Latents of the data set: everything that the network learns from, encoded once.
 
 Role: between the autoencoder's training and the network's. Files in the run folder carry the
-autoencoder's fingerprint, because one autoencoder's latents are noise to another, and a run that
-resumes must not mix them. Invariant: row i belongs to scene i. Knows nothing of training.
+fingerprints of the autoencoder and of the pictures, because one autoencoder's latents are noise to
+another, and a run that resumes must not mix them. Invariant: row i belongs to scene i. Knows
+nothing of training.
 """
 
 from __future__ import annotations
@@ -67,8 +68,10 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, fine: Dataset, folder: Path)
         with torch.inference_mode(), half_precision(picture.device):
             return enlarged(patches.decode(vae, patches.encode(vae, picture)))  # as when served
 
+    named = f"latents-{fingerprint(vae)}-{data.fingerprint()}"
+
     def kept(name: str, count: int, pictures: Callable[[int], Tensor]) -> Tensor:
-        return _kept(vae, folder, name, count, pictures)
+        return _kept(vae, folder / f"{named}-{name}-{count}.pt", name, count, pictures)
 
     count = len(data)
     return Latents(
@@ -82,12 +85,11 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, fine: Dataset, folder: Path)
 
 def _kept(
     vae: AutoencoderTiny,
-    folder: Path,
+    path: Path,
     name: str,
     count: int,
     picture: Callable[[int], Tensor],
 ) -> Tensor:
-    path = folder / f"latents-{fingerprint(vae)}-{name}-{count}.pt"
     if not path.exists():
         values = _encode_rows(vae, count, picture, name)
         torch.save(values, path.with_suffix(".part"))

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.scenes.board import CELLS, Board, ink, middles
+from models.scenes.board import SQUARES, Board, ink, snapped
 from models.scenes.light import Array, mix, rgb
 
-APART = 1.0  # strokes, in cells across
-LONG, EVERY = 2.5, 4.0  # cells down: of a stroke, and from one to the next below it
-STAGGER = np.array([0, 3, 6, 1, 4, 7, 2, 5]) / 8  # of eight neighbours, a share of `EVERY`
+LONG, EVERY = 2.5, 4.0  # squares down: of a stroke, and from one to the next below it
+STAGGER = np.array([0, 3, 6, 1, 4, 7, 2, 5]) / 8  # of eight side by side, a share of `EVERY`
+LEAN = {"rain": 1 / 8, "storm": 3 / 8}
+"""Across per down. Eight squares down, strokes are one (three) further: the hatching repeats."""
 FLAKES = 190
+WIDE = 1 / 256  # of a stroke
 
 
 def paint_rain(board: Board, rng: np.random.Generator) -> None:
-    """A hatching of rain, steeper than a storm's; flakes in a winter storm. Clear skies draw none,
+    """A hatching of rain, more slanted in a storm; flakes in a winter storm. Clear skies draw none,
     but the draws are always made."""
     light = board.light
     x, y = rng.uniform(0, 1, FLAKES), rng.uniform(0, 1, FLAKES)
@@ -30,7 +32,7 @@ def paint_rain(board: Board, rng: np.random.Generator) -> None:
     veil = np.clip(0.10 + 0.14 * (1 - board.y), 0, 1).astype(np.float32)
     board.lay(veil, light.haze)
     if light.season == "winter" and light.weather == "storm":
-        _snow(board, middles(x), middles(y), near)
+        _snow(board, snapped(x), snapped(y), near)
     else:
         _hatch(board)
 
@@ -43,19 +45,18 @@ def _snow(board: Board, x: Array, y: Array, near: Array) -> None:
 
 
 def _hatch(board: Board) -> None:
-    """Strokes that lean by an eighth, in a storm by three: then they meet the cells' corners alike
-    everywhere."""
+    """A stroke in every square across, its wind from the left."""
     light = board.light
-    lean = 0.125 if light.weather == "rain" else 0.375
+    lean = LEAN[light.weather]
     pale = ink(mix(light.haze, (1.0, 1.0, 1.0), 0.55 if light.time != "night" else 0.3))
-    before, count = board.image.copy(), round(CELLS / APART)
+    before = board.image.copy()
     with board.brush() as brush:
-        for column in range(-round(lean * CELLS / APART) - 1, count + 1):
-            for row in range(-1, round(CELLS / EVERY) + 1):
+        for column in range(-round(lean * SQUARES) - 1, SQUARES + 1):
+            for row in range(-1, round(SQUARES / EVERY) + 1):
                 top = (row + float(STAGGER[column % 8])) * EVERY
                 ends = [
-                    ((column * APART + lean * down + APART / 2) / CELLS, down / CELLS)
+                    ((column + lean * down + 0.5) / SQUARES, down / SQUARES)
                     for down in (top, top + LONG)
                 ]
-                brush.line(ends, 0.0018, pale)
+                brush.line(ends, WIDE, pale)
     board.image += (before - board.image) * np.float32(0.55)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.scenes import noise, sprites
-from models.scenes.board import Board, Points, middles, oval, smoothstep
+from models.scenes.board import Board, Points, oval, smoothstep, snapped
 from models.scenes.light import DISC, GLOW, Array, mix, rgb
 
 
@@ -47,7 +47,7 @@ def paint_stars(board: Board, rng: np.random.Generator, horizon: float) -> None:
     x, y = rng.uniform(0, 1, 150), rng.uniform(0, 1, 150) ** 1.3 * horizon
     size = rng.choice([0.0020, 0.0029, 0.0042], 150, p=[0.62, 0.28, 0.10])
     bright = rng.uniform(0.35, 1.0, 150)
-    x, y = middles(x), middles(y)
+    x, y = snapped(x), snapped(y)
     clear = board.labels[(y * board.size).astype(int), (x * board.size).astype(int)] == 0
     with board.brush() as brush:
         for sx, sy, r, glow in zip(x[clear], y[clear], size[clear], bright[clear], strict=True):

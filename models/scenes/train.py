@@ -4,7 +4,8 @@ Role: the composition root of training: paints the data, then trains in five sta
 the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher;
 `layout`, what bare paper shows; and `distil`, which writes `weights/`. Resumes by itself; uses a
 GPU with larger batches if there is one. On two CPU cores `all` takes nine hours with the default
-minutes.
+minutes. With `--start` it goes on from finished weights: then only `unet`, for a teacher, and
+`distil` train.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from models.layout import Layout, LayoutShape, open_layout, save_layout
-from models.scenes.adopt import GENTLE, adopt, begun
+from models.scenes.adopt import adopt, adopted, opened_painter
 from models.scenes.asked import Requests
 from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
 from models.scenes.completion import train_layout
-from models.scenes.dataset import Dataset, prepare
+from models.scenes.dataset import Dataset, StrangeDataset, prepare
 from models.scenes.distil import Lessons, distil
 from models.scenes.flow import Feed, train_painter
 from models.scenes.latents import calibrate, encode_all, fingerprint, normalised, weights
@@ -48,6 +49,11 @@ from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
 
 STAGES = ("autoencoder", "sharpen", "unet", "layout", "distil")
+AGAIN = ("unet", "distil")
+"""The stages of a training that goes on from finished weights."""
+GENTLE = 0.3
+"""Share of the usual rate at which a network that can paint learns to be a teacher again: the full
+one would first undo what it knows."""
 BARE = 0.08
 """Share of bare canvases that the teacher sees; the judges of its student look through its eyes."""
 
@@ -57,10 +63,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("stage", choices=(*STAGES, "all"))
     top.add_argument("--out", type=Path, default=Path("runs/scenes"), help="run folder")
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
-    top.add_argument("--start", type=Path, help="weights to go on from: only unet and distil train")
+    top.add_argument("--start", type=Path, help="weights to go on from, with unet and distil")
     top.add_argument("--scenes", type=_count, default=16000, help="scenes to paint")
     top.add_argument("--fine", type=_count, default=2000, help="of these, painted at 512² as well")
-    top.add_argument("--half-size", type=float, default=0.25, help="share of the unet at 128²")
+    top.add_argument("--half-size", type=float, default=0.25, help="share of a new unet at 128²")
     length = top.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_minutes, help="length of a stage by the clock")
     length.add_argument("--steps", type=_count, help="length of a stage by count, instead")
@@ -83,6 +89,8 @@ def _minutes(text: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
+    if options.start and options.stage not in (*AGAIN, "all"):
+        parser().error(f"--start goes with {', '.join(AGAIN)} and all, not with {options.stage}")
     if lack := advice(Room.here(), _batch(options), options.scenes, halves(device_for_training())):
         raise SystemExit(lack)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that who paints the data ends too
@@ -97,19 +105,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
     """The scenes, and the first of them at twice the size."""
-    return (
-        prepare(options.out / "data", options.scenes, 256, 3),
-        prepare(options.out / "data512", min(options.fine, options.scenes), 512, 2),
-    )
+    plain = prepare(options.out / "data", options.scenes, 256, 3)
+    fine = prepare(options.out / "data512", min(options.fine, options.scenes), 512, 2)
+    try:
+        plain.check()
+    except StrangeDataset as error:
+        raise SystemExit(f"{options.out}: {error}: give another --out, or remove data*") from None
+    return plain, fine
 
 
 def run(options: argparse.Namespace) -> None:
     """The stages asked for."""
     if options.start:
         adopt(options.start, options.out)
-    every = ("unet", "distil") if options.start else STAGES
+    elif adopted(options.out):
+        raise SystemExit(f"{options.out} began from finished weights: give --start with them")
+    stages = AGAIN if options.start else STAGES
     data, fine = _data(options)
-    for stage in every if options.stage == "all" else (options.stage,):
+    for stage in stages if options.stage == "all" else (options.stage,):
         torch.manual_seed(options.seed)
         {
             "autoencoder": _autoencoder,
@@ -137,7 +150,7 @@ def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
 def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     feed, vae = _feed(options, data, fine, BARE)
     if options.start:
-        painter, gentle, half_size = begun(options.start), GENTLE, 0.0
+        painter, gentle, half_size = opened_painter(options.start), GENTLE, 0.0
     else:
         painter = make_painter(Shape(), len(feed.asked.tokenizer))
         gentle, half_size = 1.0, options.half_size
@@ -175,8 +188,8 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     plan = replace(_plan(options, "student", 4e-4, 250.0), momentum=0.5, average=0.999)
     plan = replace(plan, rests=f"{fingerprint(vae)}-{fingerprint(teacher)}")
     teacher = teacher.to(device_for_training())
-    start = begun(options.start) if options.start else None
-    student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2), begun=start)
+    first = opened_painter(options.start) if options.start else None
+    student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2), first=first)
     _save(options, options.weights, vae, student, feed.asked.tokenizer)
     save_layout(layout, options.weights)
 

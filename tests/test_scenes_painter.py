@@ -14,7 +14,7 @@ from models.scenes.flora import BETWEEN, _strewn
 from models.scenes.light import Light
 from models.scenes.painter import _light, paint_scene, redraw
 from models.scenes.palette import MATERIALS, PALETTE, STRANGERS, UNPAINTED, VOCABULARY
-from models.scenes.rain import paint_rain
+from models.scenes.rain import TILE, paint_rain
 from models.scenes.sketch import BARE, COLOURS, KINDS, OFF, colour, sketch
 from models.scenes.sky import paint_heap
 from models.scenes.trees import Tree, paint_tree
@@ -265,17 +265,15 @@ def struck(board: Board) -> np.ndarray:
     return np.asarray(tone > np.median(tone, 1, keepdims=True) + 0.04)
 
 
-def test_rain_repeats_in_the_squares_rhythm() -> None:
-    edge = 256 // SQUARES
-    for word, lean in (("rain", 1), ("storm", 3)):
-        drops = struck(weather(word))
+def test_rain_repeats_in_the_rhythm_of_the_coarsest_places() -> None:
+    square = 256 // SQUARES
+    assert TILE * square == 256 // (EDGE // 4), "the network halves its places twice"
+    for word in ("rain", "storm"):
+        drops, far = struck(weather(word)), TILE * square
         assert 0.02 < drops.mean() < 0.25
-        around = drops[: -8 * edge, : -8 * edge]
-        assert (drops[: -8 * edge, 8 * edge :] == around).mean() > 0.99
-        below = drops[8 * edge :, lean * edge :]
-        assert (below == drops[: -8 * edge, : -lean * edge]).mean() > 0.99
-        shifted = drops[: -8 * edge, 3 * edge : -5 * edge]
-        assert (shifted == around).mean() < 0.95, "a rhythm of eight squares, not of fewer"
+        assert (drops[:, far:] == drops[:, :-far]).mean() > 0.99
+        assert (drops[far:] == drops[:-far]).mean() > 0.97
+        assert (drops[:, square:] == drops[:, :-square]).mean() < 0.95, "not in a shorter one"
 
 
 def test_rain_falls_on_rainy_days_alone() -> None:

@@ -8,15 +8,18 @@ picture widths; the labels stay. Knows nothing of composition.
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from models.scenes.board import SQUARES, Board, ink, snapped
 from models.scenes.light import Array, mix, rgb
 
-LONG, EVERY = 2.5, 4.0  # squares down: of a stroke, and from one to the next below it
-STAGGER = np.array([0, 3, 6, 1, 4, 7, 2, 5]) / 8  # of eight side by side, a share of `EVERY`
-LEAN = {"rain": 1 / 8, "storm": 3 / 8}
-"""Across per down. Eight squares down, strokes are one (three) further: the hatching repeats."""
+TILE = 4  # squares each way after which the hatching repeats: as far apart as the network's
+# coarsest places; what repeats less often it can't know the phase of
+STARTS = (0.0, 2.0, 1.0, 3.0)  # squares down, of the strokes side by side in a tile
+LONG = 2.4  # squares down, of a stroke
+LEAN = {"rain": 0.2, "storm": 0.6}  # across per down
 FLAKES = 190
 WIDE = 1 / 256  # of a stroke
 
@@ -45,18 +48,14 @@ def _snow(board: Board, x: Array, y: Array, near: Array) -> None:
 
 
 def _hatch(board: Board) -> None:
-    """A stroke in every square across, its wind from the left."""
+    """A stroke in every column of squares of a tile, its wind from the left."""
     light = board.light
     lean = LEAN[light.weather]
     pale = ink(mix(light.haze, (1.0, 1.0, 1.0), 0.55 if light.time != "night" else 0.3))
-    before = board.image.copy()
+    before, tops = board.image.copy(), range(-TILE, SQUARES, TILE)
     with board.brush() as brush:
-        for column in range(-round(lean * SQUARES) - 1, SQUARES + 1):
-            for row in range(-1, round(SQUARES / EVERY) + 1):
-                top = (row + float(STAGGER[column % 8])) * EVERY
-                ends = [
-                    ((column + lean * down + 0.5) / SQUARES, down / SQUARES)
-                    for down in (top, top + LONG)
-                ]
-                brush.line(ends, WIDE, pale)
+        for column, top in product(range(-TILE, SQUARES), tops):
+            x, y = column + 0.5, top + STARTS[column % TILE]
+            ends = [(x, y), (x + lean * LONG, y + LONG)]
+            brush.line([(u / SQUARES, v / SQUARES) for u, v in ends], WIDE, pale)
     board.image += (before - board.image) * np.float32(0.55)

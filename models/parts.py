@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import SchedulerMixin
 from safetensors import SafetensorError
 
 from models.base import CannotLoad
@@ -44,9 +45,7 @@ def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> An
     """The component `name`, of one of the classes `known` ("*" takes any of the libraries), in
     fp32. Raises `CannotLoad`."""
     library, kind = _class_of(folder, name, index, known)
-    part = getattr(import_module(library), kind, None)
-    if part is None:
-        raise CannotLoad(f"{folder}: its {name} is a {kind}, which {library} hasn't here")
+    part = _found(folder, name, library, kind)
     if not (folder / name).is_dir():  # a tokenizer would be empty
         raise CannotLoad(f"{folder}/{name} isn't there, though model_index.json names it")
     weighty = isinstance(part, type) and issubclass(part, torch.nn.Module)
@@ -56,6 +55,19 @@ def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> An
         return _weighed(folder, name, part, library) if weighty else _plain(folder, name, part)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         raise CannotLoad(_reason(folder, name, error)) from error
+
+
+def _found(folder: Path, name: str, library: str, kind: str) -> Any:
+    """The class; of any name only a scheduler, which has no weights."""
+    try:
+        part = getattr(import_module(library), kind, None)
+    except ImportError as error:
+        raise CannotLoad(_reason(folder, name, error)) from error
+    if part is None:
+        raise CannotLoad(f"{folder}: its {name} is a {kind}, which {library} hasn't here")
+    if name == "scheduler" and not (isinstance(part, type) and issubclass(part, SchedulerMixin)):
+        raise CannotLoad(f"{folder}: its scheduler is a {kind}, which is none")
+    return part
 
 
 def _class_of(folder: Path, name: str, index: Index, known: Sequence[str]) -> tuple[str, str]:

@@ -170,7 +170,7 @@ class Engine:
 
         def act(batch: Sequence[Row]) -> list[State]:
             previous = [self._previous(row, tick.model) for row in batch]
-            with self._pulse.call((tick.model, "begin")):
+            with self._pulse.call((tick.model, "begin", len(batch))):
                 return model.begin([row.submitted.request for row in batch], previous)
 
         started = self._clock()
@@ -219,7 +219,7 @@ class Engine:
 
         def act(batch: Sequence[Row]) -> list[int]:
             states = [row.running.state for row in batch]
-            with self._pulse.call((model.spec.name, "step")):
+            with self._pulse.call((model.spec.name, "step", len(states), states[0].key)):
                 model.step(states)
             return [state.step for state in states]
 
@@ -241,8 +241,9 @@ class Engine:
             return 0.0
 
         def act(batch: Sequence[Row]) -> list[Payload]:
-            with self._pulse.call((model.spec.name, "decode")):
-                payloads = model.decode([row.running.state for row in batch])
+            states = [row.running.state for row in batch]
+            with self._pulse.call((model.spec.name, "decode", len(states), states[0].key)):
+                payloads = model.decode(states)
             return [checked(p) for p in payloads]
 
         started = self._clock()

@@ -5,14 +5,16 @@ may be shared with the process that keeps it; that one asks whether the call is 
 that hangs answers nobody, so nobody else can tell.
 
 Invariants: one writer, any readers, nothing waits. A call may take `LEAST` seconds, or `TIMES` as
-long as 99 of 100 of its kind took lately, whichever is more; one of a kind that was never measured
-is given what the slowest kind before it was given, or `FIRST` where none was.
+long as 99 of 100 of its kind took lately, whichever is more. One of a kind that was never measured
+may be a full batch of a larger size: it has `UNMEASURED` seconds or `MORE` times the slowest
+kind's, and `FIRST` where nothing was measured yet.
 
 It does not know: processes, what a call does, what becomes of one that hangs.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from streaming.clock import Clock, monotonic
 BYTES = 64
 """Of the memory."""
 LEAST, TIMES, FIRST = 5.0, 10.0, 120.0
+UNMEASURED, MORE = 12.0, 40.0
 LATELY = 200
 """Calls of a kind that are looked back at."""
 _BEGAN, _LIMIT, _USUAL = range(3)
@@ -62,8 +65,7 @@ class Pulse:
             self._cells[_USUAL] = max(usual, self._cells[_USUAL])
         else:
             usual = float(self._cells[_USUAL])
-            if not usual:
-                return FIRST
+            return max(UNMEASURED, MORE * usual) if usual else FIRST
         return max(LEAST, TIMES * usual)
 
     # --- the keeper's -----------------------------------------------------------------------------
@@ -90,4 +92,4 @@ def _usual(took: deque[float]) -> float:
     longest = max(took)
     if TIMES * longest <= LEAST:
         return longest  # sorting would change nothing
-    return sorted(took)[int(0.99 * (len(took) - 1))]
+    return sorted(took)[math.ceil(0.99 * len(took)) - 1]

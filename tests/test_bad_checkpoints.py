@@ -135,8 +135,14 @@ def test_classes_that_the_family_does_not_know_are_refused(
 def test_schedulers_that_are_not_there_or_not_known_are_refused(folder: Path) -> None:
     path = folder / "model_index.json"
     index = json.loads(path.read_text())
-    for kind, told in (("NoSuchScheduler", "hasn't here"), ("DDPMWuerstchenScheduler", "no step")):
-        path.write_text(json.dumps(index | {"scheduler": ["diffusers", kind]}))
+    for kind, told in (
+        (["diffusers", "NoSuchScheduler"], "hasn't here"),
+        (["diffusers", "DDPMWuerstchenScheduler"], "no step"),
+        (["diffusers", "DiffusionPipeline"], "which is none"),
+        (["transformers", "AutoModel"], "which is none"),
+        (["diffusers", "logging"], "which is none"),
+    ):
+        path.write_text(json.dumps(index | {"scheduler": kind}))
         assert told in refusal(folder)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from server.watchdog import hung
-from streaming.pulse import BYTES, FIRST, LATELY, LEAST, TIMES, Pulse
+from streaming.pulse import BYTES, FIRST, LATELY, LEAST, MORE, TIMES, UNMEASURED, Pulse
 
 
 class Time:
@@ -74,10 +74,15 @@ def test_an_engine_that_comes_after_another_knows_what_was_usual(time: Time) -> 
     for _ in range(2):
         spend(first, time, 0.8)
     second.inherit(first)
-    assert allowed(second, time) == pytest.approx(8, abs=0.2)
+    assert allowed(second, time) == pytest.approx(MORE * 0.8, abs=0.2)
     third = Pulse(clock=time)
     third.inherit(second)
-    assert allowed(third, time) == pytest.approx(8, abs=0.2), "and so does the one after that"
+    assert allowed(third, time) == pytest.approx(MORE * 0.8, abs=0.2), "and the one after that"
+    quick, after = Pulse(clock=time), Pulse(clock=time)
+    for _ in range(2):
+        spend(quick, time, 0.01)
+    after.inherit(quick)
+    assert allowed(after, time) == pytest.approx(UNMEASURED, abs=0.2)
 
 
 def test_one_in_a_hundred_that_was_slow_changes_nothing(time: Time) -> None:
@@ -104,8 +109,9 @@ def test_nothing_that_is_usual_is_overdue(durations: list[float]) -> None:
     for seconds in durations:
         spend(pulse, time, seconds)
     lately = sorted(durations[-LATELY:])
+    usual = lately[-1] if len(lately) < 100 else lately[-len(lately) // 100 - 1]
     with pulse.call("step"):
-        time.now += max(LEAST, lately[int(0.98 * (len(lately) - 1))])
+        time.now += max(LEAST, 0.999 * TIMES * usual)
         assert pulse.overdue() is None
 
 
@@ -146,9 +152,11 @@ async def test_a_machine_that_slept_is_given_a_second_look(
 ) -> None:
     pulse = Pulse(clock=time)
     calls = [pulse.call("step") for _ in range(3)]
+    each = iter(calls)
 
     def next_call() -> None:
-        calls.pop().__enter__()
+        next(each).__enter__()
         time.now += FIRST + 1
+        assert pulse.overdue() is not None
 
     assert not await looks(monkeypatch, pulse, next_call, next_call, next_call)

@@ -28,7 +28,7 @@ from models.folders import local
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
 from models.packed import pack
-from models.parts import open_part, read_index
+from models.parts import open_part, read_index, refusing
 from models.sigmas import Schedule, schedule_of
 
 TIMED_CALLS = 3
@@ -202,7 +202,11 @@ def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Ch
     pack(parts["unet"], device)
     schedule = schedule_of(parts["scheduler"])
     networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
-    checkpoint = Checkpoint(*networks, schedule, device, open_fold(own), open_layout(own))
+    with refusing(own, "canvas.json"):
+        fold = open_fold(own)
+    with refusing(own, "layout"):
+        layout = open_layout(own)
+    checkpoint = Checkpoint(*networks, schedule, device, fold, layout)
     _check_channels(folder, checkpoint)
     _check_words(folder, checkpoint)
     _check_layout(folder, checkpoint)

@@ -10,7 +10,8 @@ what the networks do.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,15 @@ def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> An
     weighty = isinstance(part, type) and issubclass(part, torch.nn.Module)
     if weighty:
         _refuse_pickles(folder / name)
-    try:
+    with refusing(folder, name):
         return _weighed(folder, name, part, library) if weighty else _plain(folder, name, part)
+
+
+@contextmanager
+def refusing(folder: Path, name: str) -> Iterator[None]:
+    """What opening a part raises, as a `CannotLoad`."""
+    try:
+        yield
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         raise CannotLoad(_reason(folder, name, error)) from error
 

@@ -151,6 +151,17 @@ def test_another_checkpoints_layout_network_is_told(folder: Path) -> None:
     assert "layout network is of another checkpoint" in refusal(folder)
 
 
+def test_what_lies_beside_the_components_is_opened_as_carefully(folder: Path) -> None:
+    shutil.copytree(WEIGHTS / "layout", folder / "layout")
+    file = folder / "layout" / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    assert "layout can't be opened" in refusal(folder)
+    shutil.rmtree(folder / "layout")
+    for text in ("{", "{}", "[]"):
+        (folder / "canvas.json").write_text(text)
+        assert "canvas.json can't be opened" in refusal(folder)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_an_index_that_is_none_is_told(folder: Path, text: str) -> None:
     (folder / "model_index.json").write_text(text)

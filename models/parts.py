@@ -43,8 +43,8 @@ def read_index(folder: Path) -> Index:
 
 
 def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> Any:
-    """The component `name`, of one of the classes `known` ("*" takes any of the libraries), in
-    fp32. Raises `CannotLoad`."""
+    """The component `name`, of one of the classes `known` ("*": any scheduler), in fp32. Raises
+    `CannotLoad`."""
     library, kind = _class_of(folder, name, index, known)
     part = _found(folder, name, library, kind)
     if not (folder / name).is_dir():  # a tokenizer would be empty

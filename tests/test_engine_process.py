@@ -23,7 +23,7 @@ from streaming.messages import Broken, FromEngine, Lost, Ready
 from streaming.protocol import PictureFrame, Status
 from streaming.pulse import LEAST
 from tests.conftest import Serve
-from tests.pen import SECONDS, drawing
+from tests.pen import SECONDS, Pen, drawing
 from tests.serving import Served
 
 
@@ -132,18 +132,23 @@ def test_what_kills_it_again_and_again_is_given_up(serve: Serve) -> None:
     assert served.wait() == 0
 
 
+async def given_up(served: Served, revision: int, pen: Pen, other: Pen) -> None:
+    """What ended the worker twice fails, and then both paint on."""
+    error = await pen.error()
+    assert (error.code, error.revision) == ("engine_lost", revision)
+    served.wait_ready()
+    for one in (pen, other):
+        revision = (await one.accepted(await one.params(prompt="lake"))).revision
+        assert (await one.final(revision)).revision == revision
+    assert served.figure("riverrun_engine_restarts_total") == 2
+
+
 async def test_a_request_that_kills_it_twice_fails_and_nobody_else_does(serve: Serve) -> None:
     served = serve("--model-option", "faults=true")
     async with drawing(served.socket_url) as pen, drawing(served.socket_url) as other:
         await other.final((await other.accepted(await other.params(prompt="hill"))).revision)
         revision = (await pen.accepted(await pen.params(prompt="die!"))).revision
-        error = await pen.error()
-        assert (error.code, error.revision) == ("engine_lost", revision)
-        served.wait_ready()
-        for one in (pen, other):
-            revision = (await one.accepted(await one.params(prompt="lake"))).revision
-            assert (await one.final(revision)).revision == revision
-    assert served.figure("riverrun_engine_restarts_total") == 2
+        await given_up(served, revision, pen, other)
 
 
 @pytest.mark.alone  # others would take the time that it is told in
@@ -156,13 +161,7 @@ async def test_a_model_that_hangs_is_ended_and_who_hung_it_twice_fails(serve: Se
         told = await other.wait_for(Status, lambda status: status.state == "warming")
         assert LEAST < time.monotonic() - began < LEAST + 1
         assert "a call of the model hung" in told.message
-        error = await pen.error()
-        assert (error.code, error.revision) == ("engine_lost", revision)
-        served.wait_ready()
-        for one in (pen, other):
-            revision = (await one.accepted(await one.params(prompt="lake"))).revision
-            assert (await one.final(revision)).revision == revision
-    assert served.figure("riverrun_engine_restarts_total") == 2
+        await given_up(served, revision, pen, other)
 
 
 async def test_a_device_that_is_lost_is_started_again(serve: Serve) -> None:

@@ -88,6 +88,7 @@ class ClientSession:
         self._memory = Memory(hello.session, hello.secret)
         self._frames = Frames()
         self._outgoing: asyncio.Queue[str | bytes] | None = None
+        self._greeted = hello  # as it was sent: its welcome may come long after it
         self._told: RiverrunError | None = None
         self._pause = FIRST_PAUSE
         self._over = False
@@ -255,7 +256,8 @@ class ClientSession:
         def hear(frame: ServerFrame) -> None:
             self._hear(frame, outgoing)
 
-        return await converse(self._url, self._greeting(), outgoing, hear)
+        self._greeted = self._greeting()
+        return await converse(self._url, self._greeted, outgoing, hear)
 
     def _greeting(self) -> Hello:
         memory = self._memory
@@ -323,6 +325,9 @@ class ClientSession:
         fresh = welcome.session != self._memory.session
         self._memory.welcome(welcome)
         self._frames.renew(lambda n: outgoing.put_nowait(encode_text(Ack(n))), fresh=fresh)
+        hello = self._hello
+        if (hello.pictures, hello.previews) != (self._greeted.pictures, self._greeted.previews):
+            outgoing.put_nowait(encode_text(Demand(hello.pictures, hello.previews)))
         for edit in self._memory.unanswered():
             outgoing.put_nowait(edit)
         self._outgoing = outgoing

@@ -22,7 +22,7 @@ from streaming.errors import (
     WrongSize,
 )
 from streaming.messages import Failed
-from streaming.protocol import Error, Moved, PictureFrame, encode_text
+from streaming.protocol import Error, Hello, Moved, PictureFrame, encode_text
 from tests.place import a_place
 from tests.scripted import SIZE, picture, until
 
@@ -154,6 +154,24 @@ async def test_an_edit_that_waits_for_a_server_is_sent_when_it_is_back() -> None
         place.paint()
         frame = await anext(session.frames())
         assert frame.revision == request.revision
+
+
+async def test_what_is_wanted_before_the_welcome_is_told_with_it() -> None:
+    async with a_place() as place, connect(place.url, pictures=False) as session:
+        greeting = session._greeting
+
+        def then_wanted() -> Hello:
+            hello = greeting()
+            session.demand(True)
+            return hello
+
+        session._greeting = then_wanted  # type: ignore[method-assign]
+        place.cut()
+        await until(lambda: not session.connected)
+        assert await session.edit(seed=2) == 1
+        await until(lambda: place.engine.requests)
+        place.paint()
+        assert (await anext(session.frames())).revision == 1
 
 
 async def test_draining_is_obeyed() -> None:

@@ -11,34 +11,15 @@
 
 import {
   decodeBinary, decodeText, PATH, VERSION,
-  type CanvasState, type ClientMessage, type ErrorMessage, type Hello, type PictureFrame,
-  type ServerMessage, type Welcome,
+  type ClientMessage, type ErrorMessage, type Hello, type ServerMessage, type Welcome,
 } from './protocol';
 import { ServerClock } from './clock';
+import type { Listener, Trouble, Wants } from './listener';
 import type { Credentials, SocketLike, World } from './world';
-
-export type Trouble = 'lost' | 'busy' | 'draining' | 'unauthorized' | 'failed';
-
-export interface Listener {
-  /** `fresh`: the server knows nothing of this page's drawing. */
-  welcome(message: Welcome, fresh: boolean): void;
-  accepted(id: number, revision: number): void;
-  message(message: ServerMessage): void;
-  /** `shown` gives the credit back, as long as the line that brought the picture lives. */
-  picture(frame: PictureFrame, arrived: number, shown: () => void): void;
-  canvas(canvas: CanvasState): void;
-  /** No line now; the next try is in `seconds` (null: only after somebody does something). */
-  down(trouble: Trouble, message: string, seconds: number | null): void;
-}
 
 interface Unaccepted {
   id: number;
   wire: string | Uint8Array<ArrayBuffer>;
-}
-
-export interface Wants {
-  pictures: boolean;
-  previews: boolean;
 }
 
 const OPEN = 1;
@@ -70,6 +51,8 @@ export class Connection {
   private nextWait: number | null = null;
   private refused: ErrorMessage | null = null;
   private warming = false;
+  /** What the server was told on this line: its welcome may come long after the hello. */
+  private said: Wants;
   /** Why the model failed, where the server said so on this line. */
   private broken: string | null = null;
   private readonly name: string;
@@ -82,6 +65,7 @@ export class Connection {
     private model: string | null = null,
     private token: string | null = null,
   ) {
+    this.said = wants;
     this.name = `page-${Math.floor(world.random() * 2 ** 48).toString(36)}`;
   }
 
@@ -136,9 +120,16 @@ export class Connection {
   }
 
   want(wants: Wants): void {
-    const same = wants.pictures === this.wants.pictures && wants.previews === this.wants.previews;
     this.wants = wants;
-    if (!same && this.live) this.send({ type: 'demand', ...wants });
+    if (this.live) this.demand();
+  }
+
+  /** Tell what is wanted, where the server was told something else. */
+  private demand(): void {
+    const { pictures, previews } = this.wants;
+    if (pictures === this.said.pictures && previews === this.said.previews) return;
+    this.said = this.wants;
+    this.send({ type: 'demand', pictures, previews });
   }
 
   /** Send one edit; its id, or null where there is no line (the caller keeps what it has). */
@@ -203,6 +194,7 @@ export class Connection {
   }
 
   private hello(): Hello {
+    this.said = this.wants;
     const hello: Hello = { type: 'hello', version: VERSION, client: this.name, ...this.wants };
     if (this.token !== null) hello.token = this.token;
     if (this.credentials !== null) {
@@ -270,6 +262,7 @@ export class Connection {
     } else {
       this.unaccepted = [];
     }
+    this.demand();
     this.listener.welcome(message, fresh);
     for (const edit of this.unaccepted) this.socket!.send(edit.wire);
   }

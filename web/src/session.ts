@@ -9,7 +9,8 @@
 
 import type { Surface } from './canvas';
 import { Surface as NewSurface } from './canvas';
-import type { Connection, Listener, Trouble } from './connection';
+import type { Connection } from './connection';
+import type { Listener, Trouble } from './listener';
 import type { Courier } from './courier';
 import type { Finer } from './finer';
 import { fitted } from './fitted';

@@ -263,6 +263,23 @@ describe('flow', () => {
     expect(socket.messages.filter((one) => one.type === 'demand')).toHaveLength(1);
   });
 
+  it('tells with the welcome what came to be wanted after the hello', async () => {
+    connection.start();
+    await settle();
+    world.last.open();
+    connection.want({ pictures: true, previews: true }); // the person draws while the model loads
+    expect(world.last.messages.map((one) => one.type)).toEqual(['hello']);
+    world.last.receive(welcome());
+    expect(world.last.messages.at(-1)).toEqual({ type: 'demand', pictures: true, previews: true });
+    connection.want({ pictures: false, previews: true });
+    connection.want({ pictures: true, previews: true });
+    world.last.lose();
+    await world.pass(10_000);
+    world.last.open();
+    world.last.receive(welcome());
+    expect(world.last.messages.map((one) => one.type)).toEqual(['hello']); // the hello said it
+  });
+
   it('stops for good when told so', async () => {
     await alive(connection, world);
     connection.stop();

@@ -1,5 +1,6 @@
 /** A world without network or waiting: sockets and timers that the test holds in its hands. */
-import type { Connection, Listener, Trouble } from '../src/connection';
+import type { Connection } from '../src/connection';
+import type { Listener, Trouble } from '../src/listener';
 import type { CanvasState, ClientMessage, PictureFrame, ServerMessage, Welcome } from '../src/protocol';
 import type { Credentials, Refusal, SocketLike, World } from '../src/world';
 

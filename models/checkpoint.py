@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny
+from diffusers import AutoencoderKL, AutoencoderTiny
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
@@ -28,18 +29,25 @@ from models.folders import local
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
 from models.packed import pack
-from models.parts import open_part, read_index, refusing
+from models.parts import Index, open_part, read_index, refusing
 from models.sigmas import Schedule, schedule_of
+from models.texts import Reader, Texts, Words
 
 TIMED_CALLS = 3
-KINDS = {
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-    "text_encoder": ("CLIPTextModel",),
+CLIP = {"tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"), "text_encoder": ("CLIPTextModel",)}
+SECOND = {
+    "tokenizer_2": CLIP["tokenizer"],
+    "text_encoder_2": ("CLIPTextModelWithProjection",),
+}
+PAINTING = {
     "unet": ("UNet2DConditionModel",),
     "vae": ("AutoencoderKL", "AutoencoderTiny"),
     "scheduler": ("*",),
 }
+KINDS = {**CLIP, **PAINTING}
 """The components of the family, and their classes."""
+LARGE_KINDS = {**CLIP, **SECOND, **PAINTING}
+"""Those of SDXL's layout."""
 
 
 @dataclass
@@ -48,8 +56,7 @@ class Checkpoint:
 
     unet: Any
     vae: Any
-    text: Any
-    tokenizer: Any
+    texts: Texts
     schedule: Schedule
     device: torch.device
     fold: Fold | None = None
@@ -60,6 +67,12 @@ class Checkpoint:
     def conditioned(self) -> bool:
         """Whether the network sees the canvas, folded or encoded, beside the noisy latents."""
         return int(self.unet.config.in_channels) > self.channels
+
+    @property
+    def sampled(self) -> bool:
+        """Whether a run starts from a sample of what the canvas may be encoded as: the library's
+        pipelines draw one, before the noise, where the network doesn't see the canvas."""
+        return not self.conditioned and isinstance(self.vae, AutoencoderKL)
 
     @property
     def channels(self) -> int:
@@ -78,7 +91,7 @@ class Checkpoint:
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on."""
         self.dtype = dtype
-        for part in (self.unet, self.vae, self.text):
+        for part in (self.unet, self.vae, *self.texts.modules):
             # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
             torch.nn.Module.to(part, device=self.device, dtype=dtype)
         if self.layout is not None:
@@ -86,22 +99,32 @@ class Checkpoint:
         for part in (self.unet, self.vae):
             part.to(memory_format=torch.channels_last)
 
-    def encode_words(self, prompts: list[str]) -> Tensor:
-        """Embeddings (n, tokens, width)."""
-        tokens = self.tokenizer(
-            prompts,
-            padding="max_length",
-            truncation=True,
-            max_length=self.tokenizer.model_max_length,
-            return_tensors="pt",
-        ).input_ids
-        words: Tensor = self.text(tokens.to(self.device))[0]
-        return words
+    def encode_words(self, prompts: list[str], against: bool = False) -> Words:
+        """Embeddings of prompts, or of what guidance leads away from: see `Texts`."""
+        encode = self.texts.encode_against if against else self.texts.encode
+        return encode(prompts, self.device)
 
     def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
+        return self.encode(self._values(pictures))
+
+    def encode_spread(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """Of the latents that pictures may be encoded as, mean and standard deviation, normalised:
+        (n, 2c, h, w) fp32."""
+        spread = self.vae.encode(self._values(pictures).to(self.dtype)).latent_dist
+        shift, scale = self._normal
+        mean = (spread.mean.float() - shift) * scale
+        return torch.cat([mean, spread.std.float() * scale], 1)
+
+    def _values(self, pictures: NDArray[np.uint8]) -> Tensor:
         values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
-        return self.encode(values.float() / 127.5 - 1)
+        return values.float() / 127.5 - 1
+
+    @property
+    def _normal(self) -> tuple[float, float]:
+        """What is taken from latents, and what they are multiplied by, to be of the usual size."""
+        config = self.vae.config
+        return float(config.get("shift_factor") or 0.0), float(config.scaling_factor)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""
@@ -110,16 +133,14 @@ class Checkpoint:
             latents = patches.encode(self.vae, values)
         else:
             latents = self.vae.encode(values).latent_dist.mode()
-        config = self.vae.config
-        shift = float(config.get("shift_factor") or 0.0)
-        normal: Tensor = (latents.float() - shift) * float(config.scaling_factor)
+        shift, scale = self._normal
+        normal: Tensor = (latents.float() - shift) * scale
         return normal
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents."""
-        config = self.vae.config
-        raw = latents / config.scaling_factor + (config.get("shift_factor") or 0.0)
-        raw = _packed(raw.to(self.dtype))
+        shift, scale = self._normal
+        raw = _packed((latents / scale + shift).to(self.dtype))
         if isinstance(self.vae, AutoencoderTiny):
             return patches.decode(self.vae, raw).float()
         pictures: Tensor = self.vae.decode(raw).sample
@@ -127,21 +148,38 @@ class Checkpoint:
 
     def see(self, pictures: NDArray[np.uint8], edge: int) -> Tensor:
         """What the network sees of canvases, uint8 (n, H, W, 3), at latents of `edge`: (n, k, edge,
-        edge), folded in fp16 (its shares are exact in it) or encoded in fp32."""
+        edge), folded in fp16 (its shares are exact in it) or encoded in fp32. For a network that
+        sees none, what a run starts from."""
+        if self.sampled:
+            return self.encode_spread(pictures)
         if self.fold is None:
             return self.encode_pictures(pictures)
         folded = np.stack([self.fold(picture, edge) for picture in pictures])
         return torch.from_numpy(folded).to(self.device, torch.float16)
 
     def predict(
-        self, latents: Tensor, canvas: Tensor | None, times: Tensor, words: Tensor
+        self, latents: Tensor, canvas: Tensor | None, times: Tensor, words: Words
     ) -> Tensor:
         """The network's output (n, c, h, w) fp32; `times` (n,) one a row."""
         given = [latents.to(self.dtype)] + ([] if canvas is None else [canvas.to(self.dtype)])
         result: Tensor = self.unet(
-            _packed(torch.cat(given, 1)), times, words, **self._sizes(latents)
+            _packed(torch.cat(given, 1)),
+            times,
+            words[0].to(self.dtype),
+            **self._whole(latents, words),
+            **self._sizes(latents),
         ).sample
         return result.float()
+
+    def _whole(self, latents: Tensor, words: Words) -> dict[str, Any]:
+        """What SDXL's networks are told beside: what the prompt says as a whole, and that the
+        picture is a whole one of its size (Podell et al. 2023, section 2.2)."""
+        if len(words) == 1:
+            return {}
+        size = latents.shape[-1] * self.factor
+        told = torch.tensor([size, size, 0, 0, size, size], device=self.device, dtype=self.dtype)
+        times = told.expand(len(latents), -1)
+        return {"added_cond_kwargs": {"text_embeds": words[1].to(self.dtype), "time_ids": times}}
 
     def _sizes(self, latents: Tensor) -> dict[str, Tensor]:
         """The class that tells a network which of its sizes it works at, if it knows several: its
@@ -154,23 +192,11 @@ class Checkpoint:
         return {"class_labels": torch.full((len(latents),), which, device=self.device)}
 
 
-def _check_words(folder: str, parts: Checkpoint) -> None:
-    """Whether the text encoder knows every token, and every place of one."""
-    config, tokenizer = parts.text.config, parts.tokenizer
-    words, places = len(tokenizer), int(tokenizer.model_max_length)
-    if words > config.vocab_size or places > config.max_position_embeddings:
-        raise CannotLoad(
-            f"{folder}: its tokenizer has {words} tokens and up to {places} of them a prompt, its "
-            f"text encoder {config.vocab_size} and {config.max_position_embeddings}: they aren't "
-            f"of one checkpoint, or tokenizer_config.json isn't there"
-        )
-
-
 def _check_layout(folder: str, parts: Checkpoint) -> None:
     """Whether the layout network reads this text encoder's words and this fold's canvases."""
     if parts.layout is None:
         return
-    shape, words = parts.layout.shape, int(parts.text.config.hidden_size)
+    shape, words = parts.layout.shape, parts.texts.width
     folds = parts.fold and (len(parts.fold.colours), parts.fold.cells)
     if shape.words != words or (shape.kinds, shape.cells) != folds:
         raise CannotLoad(f"{folder}: its layout network is of another checkpoint")
@@ -186,32 +212,63 @@ def _packed(values: Tensor) -> Tensor:
     return values.contiguous(memory_format=torch.channels_last)
 
 
-def open_checkpoint(folder: str, device: torch.device, progress: Progress) -> Checkpoint:
-    """Open a diffusers folder or hub id, component by component, in fp32."""
+def open_checkpoint(
+    folder: str, device: torch.device, progress: Progress, scheduler: str = ""
+) -> Checkpoint:
+    """Open a diffusers folder or hub id, component by component, in fp32. `scheduler`: another
+    step arithmetic than the folder's own (`models.sigmas.KINDS`)."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
-    own = local(folder, tuple(KINDS))
+    own = local(folder, tuple(LARGE_KINDS))
     index = read_index(own)
+    kinds = LARGE_KINDS if "text_encoder_2" in index else KINDS
     parts: dict[str, Any] = {}
-    for count, (name, known) in enumerate(KINDS.items()):
-        progress(f"loading {name}", count / len(KINDS))
+    for count, (name, known) in enumerate(kinds.items()):
+        progress(f"loading {name}", count / len(kinds))
         parts[name] = open_part(own, name, index, known)
-    for name in ("text_encoder", "unet", "vae"):
-        parts[name].eval().requires_grad_(False)
+        if isinstance(parts[name], torch.nn.Module):
+            parts[name].eval().requires_grad_(False)
     if fusable(parts["vae"], device):
         fuse(parts["vae"])
     pack(parts["unet"], device)
-    schedule = schedule_of(parts["scheduler"])
-    networks = (parts["unet"], parts["vae"], parts["text_encoder"], parts["tokenizer"])
+    schedule = schedule_of(parts["scheduler"], scheduler)
     with refusing(own, "canvas.json"):
         fold = open_fold(own)
     with refusing(own, "layout"):
         layout = open_layout(own)
-    checkpoint = Checkpoint(*networks, schedule, device, fold, layout)
+    texts = _texts(folder, parts, index)
+    checkpoint = Checkpoint(parts["unet"], parts["vae"], texts, schedule, device, fold, layout)
     _check_channels(folder, checkpoint)
-    _check_words(folder, checkpoint)
+    _check_told(folder, checkpoint)
     _check_layout(folder, checkpoint)
     checkpoint.to(torch.float32)
     return checkpoint
+
+
+def _texts(folder: str, parts: Mapping[str, Any], index: Index) -> Texts:
+    names = [("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2")]
+    found = [Reader(parts[one], parts[two]) for one, two in names if two in parts]
+    for reader in found:
+        reader.check(folder)
+    return Texts(tuple(found), bool(index.get("force_zeros_for_empty_prompt")))
+
+
+def _check_told(folder: str, parts: Checkpoint) -> None:
+    """Whether the network needs what it is told, and no more."""
+    config = parts.unet.config
+    if config.get("time_cond_proj_dim"):
+        raise CannotLoad(f"{folder}: its UNet takes guidance as an embedding: not done here yet")
+    if (config.get("addition_embed_type") == "text_time") != (len(parts.texts.readers) > 1):
+        raise CannotLoad(
+            f"{folder}: its UNet is of "
+            f"{config.get('addition_embed_type') or 'no'} added embedding, its text encoders are "
+            f"{len(parts.texts.readers)}: they aren't of one checkpoint"
+        )
+    width = int(config.cross_attention_dim)
+    if width != parts.texts.width:
+        raise CannotLoad(
+            f"{folder}: its UNet reads words {width} wide, its text encoders write "
+            f"{parts.texts.width}: they aren't of one checkpoint"
+        )
 
 
 def _check_channels(folder: str, parts: Checkpoint) -> None:
@@ -247,7 +304,7 @@ def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
     named |= {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
     if wanted != "auto":
         if wanted not in named:
-            raise ValueError(f"dtype {wanted}: there are auto, {', '.join(named)}")
+            raise CannotLoad(f"--dtype {wanted}: there are auto, {', '.join(named)}")
         checkpoint.to(named[wanted])
     elif checkpoint.device.type == "cpu":
         times = {dtype: _time_call(checkpoint, dtype) for dtype in (torch.bfloat16, torch.float32)}

@@ -34,11 +34,13 @@ class Finished(Protocol):
 
 @dataclass(frozen=True)
 class Finer:
-    """What the second run needs: its levels, noise (1, c, 2h, 2w) and view of the canvas."""
+    """What the second run needs: its levels, noise (1, c, 2h, 2w), what is drawn on the way and
+    its view of the canvas."""
 
     levels: Levels
     noise: Tensor
     canvas: Tensor | None
+    noises: tuple[Tensor, ...] = ()
 
     @classmethod
     def of(
@@ -50,12 +52,18 @@ class Finer:
     ) -> Finer:
         """`seed` goes on where the first run's noise left it; `view` is of the same canvas."""
         edge = TIMES * int(parts.unet.config.sample_size)
-        noise = torch.randn((1, parts.channels, edge, edge), generator=seed).to(parts.device)
+        noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(STEPS))
         seen = None
         if canvas is not None and parts.conditioned:
             large = canvas if parts.fold else canvas.repeat(TIMES, 0).repeat(TIMES, 1)
             seen = finer_view(parts, view, large, edge)
-        return cls(parts.schedule.levels(STEPS, STRENGTH), noise, seen)
+        return cls(parts.schedule.levels(STEPS, STRENGTH), noise, seen, tuple(noises))
+
+
+def drawn(parts: Checkpoint, seed: torch.Generator, edge: int, count: int) -> list[Tensor]:
+    """`count` times noise (1, c, edge, edge), drawn on the CPU: a seed is the same everywhere."""
+    shape = (1, parts.channels, edge, edge)
+    return [torch.randn(shape, generator=seed).to(parts.device) for _ in range(count)]
 
 
 def grown(parts: Checkpoint, rows: Sequence[Finished], sigma: Tensor) -> Tensor:

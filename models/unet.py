@@ -17,9 +17,8 @@ It does not know: sessions beyond their rows, scheduling, sockets.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -44,8 +43,10 @@ from models.checkpoint import (
     open_checkpoint,
     to_pixels,
 )
-from models.finer import Finer, enlarged, grown
-from models.sigmas import Levels
+from models.finer import Finer, drawn, enlarged, grown
+from models.row import Guidance, Row
+from models.sigmas import Step
+from models.texts import Words
 from models.views import Looked, View, views
 
 REMEMBERED_PROMPTS = 256
@@ -54,71 +55,21 @@ OPENING = 0.75
 Pixels = NDArray[np.uint8]
 
 
-@dataclass(eq=False)
-class Row:
-    """One picture in the making. Tensors (1, c, h, w) on the model's device. `recipe` is all that
-    the picture follows from; `base` is it, finished at the model's own size."""
-
-    levels: Levels
-    latents: Tensor
-    words: Tensor
-    view: View
-    recipe: tuple[Hashable, ...] = ()
-    finer: Finer | None = None
-    base: Tensor | None = None
-    clean: Tensor | None = None
-    step: int = 0
-    key: Hashable = field(default=())
-
-    @property
-    def steps(self) -> int:
-        return len(self.levels.times) + (len(self.finer.levels.times) if self.finer else 0)
-
-    @property
-    def nbytes(self) -> int:
-        kept = [self.latents, self.words, self.clean, self.base]
-        kept += [self.finer.noise, self.finer.canvas] if self.finer else []
-        return self.view.nbytes + sum(value.nbytes for value in kept if value is not None)
-
-    @property
-    def stage(self) -> tuple[bool, bool]:
-        """Whether its next step is at twice the size, and whether it is the first of those."""
-        done = self.step - len(self.levels.times)
-        return done >= 0, done == 0
-
-    @property
-    def edge(self) -> int:
-        """Of the latents that it ends with."""
-        return int((self.finer.noise if self.finer else self.latents).shape[-1])
-
-    def level(self) -> tuple[float, float, float]:
-        """σ now, σ then, and the time that the network is told, of the next step."""
-        levels, at = self.levels, self.step
-        if self.finer is not None and self.stage[0]:
-            levels, at = self.finer.levels, self.step - len(self.levels.times)
-        return levels.sigmas[at], levels.sigmas[at + 1], levels.times[at]
-
-    def take(self, latents: Tensor, clean: Tensor) -> None:
-        """One step further."""
-        self.latents, self.clean, self.step = latents, clean, self.step + 1
-        if self.step == len(self.levels.times):
-            self.base = clean
-
-    def close(self) -> None:
-        """Let go of the working tensors. What is seen of the canvas and the finished picture stay
-        for the session's next row, which may be the same picture, finer."""
-        self.clean = self.finer = None
-
-
 class UNetModel:
     """See the module. `folder` is a diffusers folder or a hub id."""
 
     def __init__(
-        self, folder: str, spec: ModelSpec, device: str = "cpu", dtype: str = "auto"
+        self,
+        folder: str,
+        spec: ModelSpec,
+        device: str = "cpu",
+        dtype: str = "auto",
+        scheduler: str = "",
     ) -> None:
         self.spec = spec
         self._folder, self._device, self._dtype = folder, choose_device(device), dtype
-        self._words: OrderedDict[str, Tensor] = OrderedDict()
+        self._scheduler = scheduler
+        self._words: OrderedDict[tuple[str, bool], Words] = OrderedDict()
         self._parts: Checkpoint | None = None
 
     @property
@@ -130,7 +81,10 @@ class UNetModel:
     def load(self, progress: Progress) -> None:
         """Open the folder, choose the number format, warm up every batch size."""
         self._parts = open_checkpoint(
-            self._folder, self._device, lambda stage, part: progress(stage, OPENING * part)
+            self._folder,
+            self._device,
+            lambda stage, part: progress(stage, OPENING * part),
+            self._scheduler,
         )
         choose_dtype(self._parts, self._dtype)
         sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
@@ -156,29 +110,30 @@ class UNetModel:
         for a folded canvas that a run starts from, which is encoded each time."""
         with _memory_errors():
             words = self._embed([str(request.params["prompt"]) for request in requests])
-            both = zip(
-                requests, previous, words, self._views(requests, words, previous), strict=True
-            )
-            return [
-                self._row(request, before, embedding, view)
-                for request, before, embedding, view in both
-            ]
+            guided = self._guidance(requests)
+            seen = self._views(requests, words, previous)
+            rows = zip(requests, previous, words, guided, seen, strict=True)
+            return [self._row(*each) for each in rows]
 
     def _row(
         self,
         request: Request,
         previous: State | None,
-        words: Tensor,
+        words: Words,
+        guidance: Guidance | None,
         view: View,
     ) -> Row:
         params, parts = request.params, self.parts
-        levels = parts.schedule.levels(int(params["steps"]), float(params["strength"]))
+        steps = int(params["steps"])
+        levels = parts.schedule.levels(steps, float(params["strength"]))
         seed = torch.Generator("cpu").manual_seed(int(params["seed"]))
         edge = int(parts.unet.config.sample_size)
-        noise = torch.randn((1, parts.channels, edge, edge), generator=seed).to(self._device)
-        latents = parts.schedule.start(noise, self._start(request, view), levels.sigmas[0])
+        start = self._start(request, view, seed)
+        noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(steps))
+        latents = parts.schedule.start(noise, start, levels.sigmas[0])
         recipe = (view.digest, *(v for k, v in sorted(params.items()) if k != "size"))
-        row = Row(levels, latents, words, view, recipe, key=tuple(latents.shape[1:]))
+        row = Row(levels, latents, words, view, recipe, tuple(noises), guidance)
+        row.key = tuple(latents.shape[1:])
         if int(params.get("size", 0)) > parts.size:
             row.finer = Finer.of(parts, seed, self._canvas(request), view)
             row.key = (*row.finer.noise.shape[1:],)
@@ -190,34 +145,49 @@ class UNetModel:
                 row.base, row.step = previous.base, len(levels.times)
         return row
 
-    def _start(self, request: Request, view: View) -> Tensor | None:
-        """The latents that noise is mixed with where a run starts below pure noise."""
+    def _start(self, request: Request, view: View, seed: torch.Generator) -> Tensor | None:
+        """The latents that noise is mixed with, if there are any: a network that sees the canvas
+        starts from pure noise at full strength, another one is given the canvas at any, as in the
+        library's picture-to-picture pipelines."""
         picture = request.inputs.get("canvas")
-        if picture is None and self.parts.conditioned:
-            picture = self._canvas(request)
-        if picture is None or float(request.params["strength"]) >= 1:
+        if not self.parts.conditioned:
+            if picture is None or view.canvas is None or not self.parts.sampled:
+                return view.canvas
+            mean, deviation = view.canvas.chunk(2, 1)
+            return mean + deviation * drawn(self.parts, seed, mean.shape[-1], 1)[0]
+        if float(request.params["strength"]) >= 1:
             return None
         if self.parts.fold is None:
             return view.canvas
-        return self.parts.encode_pictures(picture[None])
+        canvas = self._canvas(request)
+        return None if canvas is None else self.parts.encode_pictures(canvas[None])
 
-    def _embed(self, prompts: list[str]) -> list[Tensor]:
-        """Embeddings (1, tokens, width), from memory or all new ones in one call."""
-        fresh = list(dict.fromkeys(p for p in prompts if p not in self._words))
+    def _embed(self, prompts: list[str], against: bool = False) -> list[Words]:
+        """Embeddings of one prompt each, from memory or all new ones in one call."""
+        asked = [(prompt, against) for prompt in prompts]
+        fresh = list(dict.fromkeys(each for each in asked if each not in self._words))
         if fresh:
-            found = torch.split(self.parts.encode_words(fresh), 1)
-            self._words.update(zip(fresh, found, strict=True))
-        chosen = [self._words[prompt] for prompt in prompts]
-        for prompt in prompts:
-            self._words.move_to_end(prompt)
+            found = self.parts.encode_words([prompt for prompt, _ in fresh], against)
+            each = zip(*(torch.split(part, 1) for part in found), strict=True)
+            self._words.update(zip(fresh, each, strict=True))
+        chosen = [self._words[each] for each in asked]
+        for one in asked:
+            self._words.move_to_end(one)
         while len(self._words) > REMEMBERED_PROMPTS:
             self._words.popitem(last=False)
         return chosen
 
+    def _guidance(self, requests: Sequence[Request]) -> list[Guidance | None]:
+        """Of each request; a scale of 1 and less is none, as in the library's pipelines."""
+        scales = [float(request.params.get("guidance", 0.0)) for request in requests]
+        guided = [request for request, by in zip(requests, scales, strict=True) if by > 1]
+        words = iter(self._embed([str(each.params.get("negative", "")) for each in guided], True))
+        return [Guidance(next(words), by) if by > 1 else None for by in scales]
+
     def _views(
         self,
         requests: Sequence[Request],
-        words: Sequence[Tensor],
+        words: Sequence[Words],
         previous: Sequence[State | None],
     ) -> list[View]:
         """What the network sees of each canvas, the previous row's view where that is the same."""
@@ -260,11 +230,32 @@ class UNetModel:
             latents = grown(self.parts, rows, sigma)
         else:
             latents = torch.cat([row.latents for row in rows])
-        canvas = self._beside(rows, fine)
-        words = torch.cat([row.words for row in rows])
-        scaled = schedule.scale(latents, sigma)
-        output = self.parts.predict(scaled, canvas, times.flatten(), words)
-        return schedule.advance(latents, output, sigma, then)
+        step = Step(sigma, then, times, self._drawn(rows))
+        output = self._predict(rows, schedule.scale(latents, sigma), times, fine)
+        return schedule.advance(latents, output, step)
+
+    def _predict(self, rows: list[Row], scaled: Tensor, times: Tensor, fine: bool) -> Tensor:
+        """The network's output, led away from what guided rows are to avoid: one call for all."""
+        guided = [(at, row.guidance) for at, row in enumerate(rows) if row.guidance is not None]
+        words = [row.words for row in rows] + [guidance.words for _, guidance in guided]
+        told = tuple(torch.cat(part) for part in zip(*words, strict=True))
+        times, canvas = times.flatten(), self._beside(rows, fine)
+        if guided:
+            places = [*range(len(rows)), *(at for at, _ in guided)]
+            scaled, times = scaled[places], times[places]
+            canvas = canvas if canvas is None else canvas[places]
+        output = self.parts.predict(scaled, canvas, times, told)
+        for other, (at, guidance) in enumerate(guided, len(rows)):
+            output[at] = output[other] + guidance.scale * (output[at] - output[other])
+        return output[: len(rows)]
+
+    def _drawn(self, rows: list[Row]) -> Tensor | None:
+        """What the schedule draws for the next step, if it draws at all."""
+        found = [row.noise() for row in rows]
+        if all(noise is None for noise in found):
+            return None
+        zeros = next(torch.zeros_like(noise) for noise in found if noise is not None)
+        return torch.cat([zeros if noise is None else noise for noise in found])
 
     def _beside(self, rows: list[Row], fine: bool) -> Tensor | None:
         if not self.parts.conditioned:

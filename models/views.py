@@ -19,6 +19,7 @@ from torch import Tensor
 
 from models.checkpoint import Checkpoint
 from models.layout import complete, enlarged, planned
+from models.texts import Words
 
 Pixels = NDArray[np.uint8]
 
@@ -39,11 +40,11 @@ class View:
 
 @dataclass(frozen=True)
 class Looked:
-    """What a view follows from: a canvas uint8 (h, w, 3), a prompt, its embedding and a seed."""
+    """What a view follows from: a canvas uint8 (h, w, 3), a prompt, its embeddings and a seed."""
 
     picture: Pixels | None
     prompt: str
-    words: Tensor
+    words: Words
     seed: int
 
     def digest(self, completed: bool) -> bytes:
@@ -72,7 +73,7 @@ def views(parts: Checkpoint, asked: Sequence[Looked], before: Iterable[View]) ->
 def _completed(parts: Checkpoint, digest: bytes, asked: Looked, canvas: Tensor) -> View:
     if parts.layout is None:
         return View(digest, canvas)
-    layout = planned(parts.layout, canvas, asked.words, asked.seed)
+    layout = planned(parts.layout, canvas, asked.words[0], asked.seed)
     if layout is None:
         return View(digest, canvas)
     return View(digest, complete(canvas, layout, parts.layout.shape.cells), layout)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     UNet2DConditionModel,
@@ -22,9 +23,11 @@ from models.base import (
     Model,
     OutOfMemory,
 )
+from models.row import Row
 from models.scenes.nets import Shape, make_autoencoder, make_painter, save_weights
-from models.sigmas import Euler, Flow, schedule_of
-from models.unet import Row, UNetModel
+from models.sigmas import Consistency, Euler, Flow, Step, schedule_of
+from models.texts import Words
+from models.unet import UNetModel
 from tests.tiny_unet import (
     SIZE,
     SPEC,
@@ -96,8 +99,9 @@ def test_flow_steps_equal_the_scheduler(shift: float) -> None:
     assert np.allclose(levels.times, scheduler.timesteps, atol=1e-3)
     x, out = torch.randn(1, 4, 2, 2), torch.randn(1, 4, 2, 2)
     theirs = scheduler.step(out, scheduler.timesteps[0], x).prev_sample
-    now, then = (torch.full((1, 1, 1, 1), value) for value in levels.sigmas[:2])
-    assert torch.allclose(schedule_of(scheduler).advance(x, out, now, then)[0], theirs, atol=1e-5)
+    told = [*levels.sigmas[:2], levels.times[0]]
+    step = Step(*(torch.full((1, 1, 1, 1), value) for value in told))
+    assert torch.allclose(schedule_of(scheduler).advance(x, out, step)[0], theirs, atol=1e-5)
 
 
 def test_strength_shortens_the_way() -> None:
@@ -110,6 +114,15 @@ def test_strength_shortens_the_way() -> None:
 def test_unknown_schedulers_are_refused() -> None:
     with pytest.raises(CannotLoad, match="no step arithmetic"):
         schedule_of(EulerDiscreteScheduler(prediction_type="sample"))
+    with pytest.raises(CannotLoad, match=r"DDIMScheduler.*scheduler=euler\|euler-ancestral\|lcm"):
+        schedule_of(DDIMScheduler())
+    assert isinstance(schedule_of(DDIMScheduler(), "lcm"), Consistency)
+    leading = EulerDiscreteScheduler(timestep_spacing="leading", use_karras_sigmas=True)
+    with pytest.raises(CannotLoad, match=r"with use_karras_sigmas, timestep_spacing leading"):
+        schedule_of(leading)
+    assert isinstance(schedule_of(leading, "euler"), Euler)
+    with pytest.raises(CannotLoad, match="no step arithmetic for euler-like"):
+        schedule_of(DDIMScheduler(), "euler-like")
 
 
 def test_prompt_seed_canvas_and_strength_each_matter(scenes_folder: Path) -> None:
@@ -227,9 +240,9 @@ def test_prompts_are_embedded_once(scenes_folder: Path, monkeypatch: pytest.Monk
     seen: list[str] = []
     encode = model.parts.encode_words
 
-    def counted(prompts: list[str]) -> torch.Tensor:
+    def counted(prompts: list[str], against: bool) -> Words:
         seen.extend(prompts)
-        return encode(prompts)
+        return encode(prompts, against)
 
     monkeypatch.setattr(model.parts, "encode_words", counted)
     model.begin([ask(prompt="a"), ask(prompt="b"), ask(prompt="a")], [None] * 3)
@@ -287,7 +300,7 @@ def test_auto_takes_a_format_and_unknown_ones_are_refused(scenes_folder: Path) -
     model.load(lambda stage, share: told.append(share))
     assert model.parts.dtype in (torch.bfloat16, torch.float32)
     assert told[-1] == 1.0
-    with pytest.raises(ValueError, match="float64"):
+    with pytest.raises(CannotLoad, match="float64"):
         UNetModel(str(scenes_folder), SPEC, "cpu", "float64").load(lambda stage, share: None)
 
 

@@ -1,103 +1,158 @@
-"""The UNet family against diffusers' own pipelines, on tiny random checkpoints."""
+"""The UNet family against diffusers' own pipelines, on tiny random checkpoints: same seed, same
+picture, for every scheduler, step count, strength and guidance."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from diffusers import (
-    AutoencoderKL,
-    AutoencoderTiny,
+    AutoPipelineForImage2Image,
+    AutoPipelineForText2Image,
+    EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
-    StableDiffusionImg2ImgPipeline,
-    StableDiffusionPipeline,
-    UNet2DConditionModel,
+    LCMScheduler,
 )
-from transformers import CLIPTextConfig, CLIPTextModel
+from numpy.typing import NDArray
+from PIL import Image
 
-from tests.tiny_unet import SIZE, ask, canvas_of, finish, opened, pixels, prepared_tokenizer
+from models.base import Request
+from models.row import Row
+from models.unet import UNetModel
+from tests.tiny_turbo import BETAS, make_turbo
+from tests.tiny_unet import SIZE, ask, canvas_of, finish, opened, pixels
 
 # numpy 2 asks what diffusers' schedulers do with tensors; only the pipelines compared with do it
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-
-@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
-def turbo_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SD-Turbo's layout with an AutoencoderKL."""
-    torch.manual_seed(2)
-    folder = tmp_path_factory.mktemp("turbo")
-    tokenizer = prepared_tokenizer(folder / "tokenizer")
-    unet = UNet2DConditionModel(
-        sample_size=SIZE // 8, in_channels=4, out_channels=4, block_out_channels=(8, 16),
-        layers_per_block=1, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16,
-        attention_head_dim=4, norm_num_groups=4,
-    )  # fmt: skip
-    vae = AutoencoderKL(
-        block_out_channels=(4, 4, 4, 4), norm_num_groups=2, latent_channels=4, sample_size=SIZE,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-    )  # fmt: skip
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
-            num_attention_heads=2, max_position_embeddings=32, bos_token_id=len(tokenizer) - 2,
-            eos_token_id=len(tokenizer) - 1,
-        )
-    )  # fmt: skip
-    scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
-        timestep_spacing="trailing", prediction_type=request.param, steps_offset=1,
-    )  # fmt: skip
-    StableDiffusionPipeline(
-        vae, text, tokenizer, unet, scheduler, None, None, requires_safety_checker=False
-    ).save_pretrained(folder)
-    return folder
+NEAR = 1e-4  # of pictures in 0..1, fp32
+VELOCITY = {"prediction_type": "v_prediction"}
+OFFSET = {**BETAS, "steps_offset": 1}
+TRAILING = {**OFFSET, "timestep_spacing": "trailing"}
+SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "euler": (EulerDiscreteScheduler, TRAILING),
+    "euler v": (EulerDiscreteScheduler, TRAILING | VELOCITY),
+    "ancestral": (EulerAncestralDiscreteScheduler, TRAILING),
+    "ancestral v": (EulerAncestralDiscreteScheduler, TRAILING | VELOCITY),
+    "lcm": (LCMScheduler, OFFSET),
+    "lcm v": (LCMScheduler, OFFSET | VELOCITY),
+}
+LAYOUTS = [("sd", each) for each in SCHEDULERS] + [("sdxl", "euler"), ("sdxl", "ancestral")]
+Floats = NDArray[np.float32]
 
 
-@pytest.mark.parametrize("steps", [1, 2, 4])
-def test_text_to_picture_equals_diffusers(turbo_folder: Path, steps: int) -> None:
-    model = opened(turbo_folder)
-    ours = finish(model, [ask(prompt="a red house", seed=7, steps=steps)])
-    pipe = StableDiffusionPipeline.from_pretrained(
-        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
-    )
+def scheduler(name: str) -> Any:
+    kind, config = SCHEDULERS[name]
+    return kind(**config)
+
+
+@pytest.fixture(scope="module", params=LAYOUTS, ids=lambda it: " ".join(it))
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    layout, name = request.param
+    return make_turbo(tmp_path_factory.mktemp("turbo"), layout, scheduler(name))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> UNetModel:
+    return opened(folder)
+
+
+def ours(model: UNetModel, request: Request) -> Floats:
+    """The finished picture of a request, alone, in 0..1."""
+    (row,) = finish(model, [request])
+    return shown(model, row)
+
+
+@torch.inference_mode()
+def shown(model: UNetModel, row: Row) -> Floats:
+    assert row.clean is not None
+    picture = (model.parts.decode(row.clean) / 2 + 0.5).clamp(0, 1)
+    return picture[0].permute(1, 2, 0).numpy()
+
+
+def theirs(kind: Any, folder: Path, seed: int, **asked: Any) -> Floats:
+    pipe = kind.from_pretrained(folder, safety_checker=None, low_cpu_mem_usage=False)
     pipe.set_progress_bar_config(disable=True)
-    theirs = pipe(
-        prompt_embeds=ours[0].words, num_inference_steps=steps, guidance_scale=0.0,
-        generator=torch.Generator("cpu").manual_seed(7), height=SIZE, width=SIZE, output_type="np",
-    ).images[0]  # fmt: skip
-    assert np.abs(pixels(model, ours)[0] / 255 - theirs).max() < 2 / 255
+    generator = torch.Generator("cpu").manual_seed(seed)
+    picture: Floats = pipe(generator=generator, output_type="np", **asked).images[0]
+    return picture
 
 
-@pytest.mark.parametrize(("steps", "strength"), [(1, 0.5), (2, 0.5), (4, 1.0)])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 8])
+def test_text_to_picture_equals_diffusers(folder: Path, model: UNetModel, steps: int) -> None:
+    expected = theirs(
+        AutoPipelineForText2Image, folder, 7, prompt="a red house", num_inference_steps=steps,
+        guidance_scale=0.0, height=SIZE, width=SIZE,
+    )  # fmt: skip
+    assert (
+        np.abs(ours(model, ask(prompt="a red house", seed=7, steps=steps)) - expected).max() < NEAR
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "of"), [(1, 1), (1, 2), (2, 4), (3, 4), (4, 5), (4, 8), (8, 10), (8, 8)]
+)
 def test_picture_to_picture_equals_diffusers(
-    turbo_folder: Path, steps: int, strength: float
+    folder: Path, model: UNetModel, steps: int, of: int
 ) -> None:
-    model, canvas = opened(turbo_folder), canvas_of(4)
-    ours = finish(model, [ask(canvas, prompt="sunset", seed=5, steps=steps, strength=strength)])
-    pipe = StableDiffusionImg2ImgPipeline.from_pretrained(
-        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
-    )
-    pipe.set_progress_bar_config(disable=True)
-    # latents given, because diffusers samples the encoder's distribution and we take its mode
-    theirs = pipe(
-        prompt_embeds=ours[0].words, image=model.parts.encode_pictures(canvas[None]),
-        num_inference_steps=round(steps / strength), strength=strength, guidance_scale=0.0,
-        generator=torch.Generator("cpu").manual_seed(5), output_type="np",
-    ).images[0]  # fmt: skip
-    assert np.abs(pixels(model, ours)[0] / 255 - theirs).max() < 2 / 255
+    canvas = canvas_of(4)
+    expected = theirs(
+        AutoPipelineForImage2Image, folder, 5, prompt="sunset", image=Image.fromarray(canvas),
+        num_inference_steps=of, strength=steps / of, guidance_scale=0.0,
+    )  # fmt: skip
+    request = ask(canvas, prompt="sunset", seed=5, steps=steps, strength=steps / of)
+    assert np.abs(ours(model, request) - expected).max() < NEAR
 
 
-def test_tiny_autoencoder_in_a_turbo_folder(turbo_folder: Path, tmp_path: Path) -> None:
-    pipe = StableDiffusionPipeline.from_pretrained(
-        turbo_folder, safety_checker=None, low_cpu_mem_usage=False
+@pytest.mark.parametrize("negative", ["", "winter"])
+def test_guidance_equals_diffusers(folder: Path, model: UNetModel, negative: str) -> None:
+    expected = theirs(
+        AutoPipelineForText2Image, folder, 3, prompt="a red house",
+        negative_prompt=negative or None, num_inference_steps=2, guidance_scale=3.0, height=SIZE,
+        width=SIZE,
+    )  # fmt: skip
+    request = ask(prompt="a red house", negative=negative, seed=3, steps=2, guidance=3.0)
+    assert np.abs(ours(model, request) - expected).max() < NEAR
+    without = ask(prompt="a red house", seed=3, steps=2)
+    assert np.abs(ours(model, without) - expected).max() > 10 * NEAR
+
+
+def test_rows_in_flight_beside_others_equal_rows_alone(model: UNetModel) -> None:
+    asked = [
+        ask(canvas_of(1), prompt="sunset", seed=1, steps=4, strength=0.8),
+        ask(prompt="a red house", negative="night", guidance=4.0, seed=2, steps=3),
+        ask(canvas_of(2), prompt="", seed=3, steps=2, guidance=2.0),
+    ]
+    alone = [ours(model, request) for request in asked]
+    rows = [row for row in model.begin(asked, [None] * 3) if isinstance(row, Row)]
+    model.step(rows[:1])  # the first is a step ahead of the others from here on
+    while live := [row for row in rows if row.step < row.steps]:
+        model.step(live)
+    for one, row in zip(alone, rows, strict=True):
+        assert np.abs(one - shown(model, row)).max() < 1e-5
+
+
+def test_another_arithmetic_is_chosen_by_name(tmp_path: Path) -> None:
+    """SD 1.5 with an LCM's weights: the folder's scheduler isn't the one that the weights want."""
+    folder = make_turbo(tmp_path / "plain", "sd", scheduler("ancestral"))
+    other = make_turbo(tmp_path / "lcm", "sd", scheduler("lcm"))
+    request = ask(prompt="sunset", seed=1, steps=3)
+    assert np.array_equal(
+        ours(opened(folder, scheduler="lcm"), request), ours(opened(other), request)
     )
-    pipe.vae = AutoencoderTiny(
-        encoder_block_out_channels=(4,) * 4, decoder_block_out_channels=(4,) * 4
-    )
-    pipe.register_modules(vae=pipe.vae)
-    pipe.save_pretrained(tmp_path)
-    model = opened(tmp_path)
-    assert pixels(model, finish(model, [ask(steps=1)]))[0].shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize("layout", ["sd", "sdxl"])
+def test_a_tiny_autoencoder_equals_diffusers(tmp_path: Path, layout: Any) -> None:
+    folder = make_turbo(tmp_path, layout, scheduler("euler"), tiny=True)
+    model, canvas = opened(folder), canvas_of(3)
+    expected = theirs(
+        AutoPipelineForImage2Image, folder, 5, prompt="sunset", image=Image.fromarray(canvas),
+        num_inference_steps=4, strength=0.5, guidance_scale=0.0,
+    )  # fmt: skip
+    request = ask(canvas, prompt="sunset", seed=5, steps=2, strength=0.5)
+    assert np.abs(ours(model, request) - expected).max() < NEAR
+    assert pixels(model, finish(model, [request]))[0].shape == (SIZE, SIZE, 3)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.base import InputSpec, ModelSpec, Parameter, Picture, Request, State, Track
+from models.row import Row
 from models.scenes.nets import (
     Shape,
     make_autoencoder,
@@ -18,7 +19,7 @@ from models.scenes.nets import (
     make_tokenizer,
     save_weights,
 )
-from models.unet import Row, UNetModel
+from models.unet import UNetModel
 
 SIZE = 64
 SPEC = ModelSpec(
@@ -30,7 +31,9 @@ SPEC = ModelSpec(
     parameters=(
         Parameter("prompt", "string", ""),
         Parameter("seed", "integer", 0),
-        Parameter("steps", "integer", 2, minimum=1, maximum=4),
+        Parameter("negative", "string", ""),
+        Parameter("guidance", "number", 0.0, minimum=0.0, maximum=20.0),
+        Parameter("steps", "integer", 2, minimum=1, maximum=8),
         Parameter("strength", "number", 1.0, minimum=0.1, maximum=1.0),
         Parameter("size", "integer", SIZE, choices=(SIZE, 2 * SIZE)),
     ),
@@ -48,8 +51,8 @@ def ask(canvas: Pixels | None = None, **params: object) -> Request:
     return Request("s", "tiny", 1, 1, SPEC.defaults() | SPEC.check(params), inputs)
 
 
-def opened(folder: Path) -> UNetModel:
-    model = UNetModel(str(folder), SPEC, "cpu", "float32")
+def opened(folder: Path, scheduler: str = "") -> UNetModel:
+    model = UNetModel(str(folder), SPEC, "cpu", "float32", scheduler)
     model.load(lambda stage, share: None)
     return model
 

@@ -1,16 +1,14 @@
 """A UNet latent diffusion checkpoint, opened: its networks and what they do to tensors.
 
 Role: everything of the UNet family that touches weights: components through `from_pretrained`
-(never a pipeline), text and canvas encoding, one network call, decoding, and the choice of the
-faster number format. Invariants: inputs and results are fp32 on the CPU's side of the seam
-whatever format the networks run in; no state of any person is kept here. Knows nothing of
-requests, sessions or step arithmetic.
+(never a pipeline), text and canvas encoding, one network call, decoding. Invariants: inputs and
+results are fp32 on the CPU's side of the seam whatever format the networks run in; no state of any
+person is kept here. Knows nothing of requests, sessions or step arithmetic.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,11 +27,10 @@ from models.folders import local
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
 from models.packed import pack
-from models.parts import Index, open_part, read_index, refusing
+from models.parts import Index, open_part, open_whole, read_index, refusing
 from models.sigmas import Schedule, schedule_of
 from models.texts import Reader, Texts, Words
 
-TIMED_CALLS = 3
 CLIP = {"tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"), "text_encoder": ("CLIPTextModel",)}
 SECOND = {
     "tokenizer_2": CLIP["tokenizer"],
@@ -52,7 +49,9 @@ LARGE_KINDS = {**CLIP, **SECOND, **PAINTING}
 
 @dataclass
 class Checkpoint:
-    """The parts of one folder. `size` is the picture's edge in pixels, `factor` pixels a latent."""
+    """The parts of one folder. `size` is the picture's edge in pixels, `factor` pixels a latent.
+    `quick`: an autoencoder that stands in for the checkpoint's own wherever that isn't asked for
+    (it decodes and encodes several times faster)."""
 
     unet: Any
     vae: Any
@@ -61,6 +60,7 @@ class Checkpoint:
     device: torch.device
     fold: Fold | None = None
     layout: Layout | None = None
+    quick: AutoencoderTiny | None = None
     dtype: torch.dtype = torch.float32
 
     @property
@@ -72,7 +72,7 @@ class Checkpoint:
     def sampled(self) -> bool:
         """Whether a run starts from a sample of what the canvas may be encoded as: the library's
         pipelines draw one, before the noise, where the network doesn't see the canvas."""
-        return not self.conditioned and isinstance(self.vae, AutoencoderKL)
+        return not self.conditioned and isinstance(self.quick or self.vae, AutoencoderKL)
 
     @property
     def channels(self) -> int:
@@ -91,12 +91,13 @@ class Checkpoint:
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on."""
         self.dtype = dtype
-        for part in (self.unet, self.vae, *self.texts.modules):
+        seeing = [self.unet, self.vae, *([] if self.quick is None else [self.quick])]
+        for part in (*seeing, *self.texts.modules):
             # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
             torch.nn.Module.to(part, device=self.device, dtype=dtype)
         if self.layout is not None:
             self.layout.to(self.device)  # in fp32: a seed's scene hangs on small numbers
-        for part in (self.unet, self.vae):
+        for part in seeing:
             part.to(memory_format=torch.channels_last)
 
     def encode_words(self, prompts: list[str], against: bool = False) -> Words:
@@ -112,7 +113,7 @@ class Checkpoint:
         """Of the latents that pictures may be encoded as, mean and standard deviation, normalised:
         (n, 2c, h, w) fp32."""
         spread = self.vae.encode(self._values(pictures).to(self.dtype)).latent_dist
-        shift, scale = self._normal
+        shift, scale = _normal(self.vae)
         mean = (spread.mean.float() - shift) * scale
         return torch.cat([mean, spread.std.float() * scale], 1)
 
@@ -120,30 +121,26 @@ class Checkpoint:
         values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
         return values.float() / 127.5 - 1
 
-    @property
-    def _normal(self) -> tuple[float, float]:
-        """What is taken from latents, and what they are multiplied by, to be of the usual size."""
-        config = self.vae.config
-        return float(config.get("shift_factor") or 0.0), float(config.scaling_factor)
-
     def encode(self, pictures: Tensor) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""
-        values = pictures.to(self.dtype)
-        if isinstance(self.vae, AutoencoderTiny):
-            latents = patches.encode(self.vae, values)
+        values, vae = pictures.to(self.dtype), self.quick or self.vae
+        if isinstance(vae, AutoencoderTiny):
+            latents = patches.encode(vae, values)
         else:
-            latents = self.vae.encode(values).latent_dist.mode()
-        shift, scale = self._normal
+            latents = vae.encode(values).latent_dist.mode()
+        shift, scale = _normal(vae)
         normal: Tensor = (latents.float() - shift) * scale
         return normal
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents."""
-        shift, scale = self._normal
+    def decode(self, latents: Tensor, own: bool = False) -> Tensor:
+        """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents, by the checkpoint's `own` decoder
+        or by the quick one, if there is one."""
+        vae = self.vae if own or self.quick is None else self.quick
+        shift, scale = _normal(vae)
         raw = _packed((latents / scale + shift).to(self.dtype))
-        if isinstance(self.vae, AutoencoderTiny):
-            return patches.decode(self.vae, raw).float()
-        pictures: Tensor = self.vae.decode(raw).sample
+        if isinstance(vae, AutoencoderTiny):
+            return patches.decode(vae, raw).float()
+        pictures: Tensor = vae.decode(raw).sample
         return pictures.float()
 
     def see(self, pictures: NDArray[np.uint8], edge: int) -> Tensor:
@@ -202,6 +199,11 @@ def _check_layout(folder: str, parts: Checkpoint) -> None:
         raise CannotLoad(f"{folder}: its layout network is of another checkpoint")
 
 
+def _normal(vae: Any) -> tuple[float, float]:
+    """What is taken from latents, and what they are multiplied by, to be of the usual size."""
+    return float(vae.config.get("shift_factor") or 0.0), float(vae.config.scaling_factor)
+
+
 def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
     """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
     values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
@@ -213,10 +215,11 @@ def _packed(values: Tensor) -> Tensor:
 
 
 def open_checkpoint(
-    folder: str, device: torch.device, progress: Progress, scheduler: str = ""
+    folder: str, device: torch.device, progress: Progress, scheduler: str = "", quick: str = ""
 ) -> Checkpoint:
     """Open a diffusers folder or hub id, component by component, in fp32. `scheduler`: another
-    step arithmetic than the folder's own (`models.sigmas.KINDS`)."""
+    step arithmetic than the folder's own (`models.sigmas.KINDS`); `quick`: the folder or hub id of
+    an AutoencoderTiny of the same latents."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
     own = local(folder, tuple(LARGE_KINDS))
     index = read_index(own)
@@ -237,11 +240,26 @@ def open_checkpoint(
         layout = open_layout(own)
     texts = _texts(folder, parts, index)
     checkpoint = Checkpoint(parts["unet"], parts["vae"], texts, schedule, device, fold, layout)
+    if quick:
+        progress("loading tiny autoencoder", 1.0)
+        checkpoint.quick = _open_quick(quick, checkpoint)
     _check_channels(folder, checkpoint)
     _check_told(folder, checkpoint)
     _check_layout(folder, checkpoint)
     checkpoint.to(torch.float32)
     return checkpoint
+
+
+def _open_quick(quick: str, parts: Checkpoint) -> AutoencoderTiny:
+    own = local(quick, (), needs="config.json")
+    opened: AutoencoderTiny = open_whole(own, AutoencoderTiny)
+    latents, factor = int(opened.config.latent_channels), patches.factor_of(opened)
+    if (latents, factor) != (parts.channels, parts.factor):
+        raise CannotLoad(
+            f"{quick} makes {latents} channels a latent of {factor} pixels, the checkpoint's UNet "
+            f"has {parts.channels} of {parts.factor}: it isn't its tiny autoencoder"
+        )
+    return opened.eval().requires_grad_(False)
 
 
 def _texts(folder: str, parts: Mapping[str, Any], index: Index) -> Texts:
@@ -280,53 +298,3 @@ def _check_channels(folder: str, parts: Checkpoint) -> None:
             f"{folder}: its UNet takes {takes} channels, where latents have {latents} and what is "
             f"seen of a canvas {beside}; a folded canvas is described by canvas.json in the folder"
         )
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The named device, or with `auto` the best that this machine has; raises `CannotLoad`."""
-    missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
-    if missing.get(wanted.partition(":")[0]):
-        raise CannotLoad(f"--device {wanted}: torch finds none here; auto takes what there is")
-    if wanted != "auto":
-        return torch.device(wanted)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
-    """Set the number format: the named one, or with `auto` what is fastest here.
-
-    On a CPU bf16 is a few times faster than fp32 with AMX and many times slower without, so both
-    are timed; a GPU gets fp16 (bf16 where the GPU has it).
-    """
-    named = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    named |= {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    if wanted != "auto":
-        if wanted not in named:
-            raise CannotLoad(f"--dtype {wanted}: there are auto, {', '.join(named)}")
-        checkpoint.to(named[wanted])
-    elif checkpoint.device.type == "cpu":
-        times = {dtype: _time_call(checkpoint, dtype) for dtype in (torch.bfloat16, torch.float32)}
-        checkpoint.to(min(times, key=lambda dtype: times[dtype]))
-    else:
-        modern = checkpoint.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        checkpoint.to(torch.bfloat16 if modern else torch.float16)
-
-
-def _time_call(checkpoint: Checkpoint, dtype: torch.dtype) -> float:
-    """Seconds of the fastest of a few calls of network and decoder."""
-    checkpoint.to(dtype)
-    edge, channels = int(checkpoint.unet.config.sample_size), checkpoint.channels
-    latents = torch.zeros(1, channels, edge, edge, device=checkpoint.device)
-    others = int(checkpoint.unet.config.in_channels) - channels
-    canvas = torch.zeros(1, others, edge, edge, device=checkpoint.device) if others else None
-    spent = []
-    with torch.inference_mode():
-        words = checkpoint.encode_words([""])
-        for _ in range(TIMED_CALLS):
-            began = time.perf_counter()
-            checkpoint.predict(latents, canvas, torch.ones(1, device=checkpoint.device), words)
-            checkpoint.decode(latents)
-            spent.append(time.perf_counter() - began)
-    return min(spent)

@@ -15,22 +15,28 @@ from pathlib import Path
 from models.base import CannotLoad
 
 ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-BESIDE = ("model_index.json", "canvas.json", "layout/*")
+INDEX = "model_index.json"
+BESIDE = (INDEX, "canvas.json", "layout/*")
 NEVER = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.msgpack", "*.onnx*", "*.fp16.*", "*.non_ema.*")
 
 
-def local(checkpoint: str, parts: Sequence[str]) -> Path:
-    """The folder of a path or hub id that has these `parts`. Raises `CannotLoad`."""
+def local(checkpoint: str, parts: Sequence[str], needs: str = INDEX, bars: bool = False) -> Path:
+    """The folder of a path or hub id that has these `parts`, or (`needs` "config.json") is one.
+    `bars`: fetching draws its progress on stderr. Raises `CannotLoad`."""
     path = Path(checkpoint)
-    if (path / "model_index.json").exists():
+    if (path / needs).exists():
         return path
     if path.exists() or not ID.fullmatch(checkpoint):
-        raise CannotLoad(f"{checkpoint} holds no weights: there is no model_index.json in it")
-    return _fetched(checkpoint, parts)
+        raise CannotLoad(f"{checkpoint} holds no weights: there is no {needs} in it")
+    beside = BESIDE if needs == INDEX else (needs, "*.safetensors")
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+    (enable_progress_bars if bars else disable_progress_bars)()  # only ids of a hub need it
+    return _fetched(checkpoint, [*beside, *(f"{part}/*" for part in parts)], needs)
 
 
-def _fetched(checkpoint: str, parts: Sequence[str]) -> Path:
-    from huggingface_hub import snapshot_download  # only ids of a hub need it
+def _fetched(checkpoint: str, wanted: list[str], needs: str) -> Path:
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -38,7 +44,6 @@ def _fetched(checkpoint: str, parts: Sequence[str]) -> Path:
         RepositoryNotFoundError,
     )
 
-    wanted = [*BESIDE, *(f"{part}/*" for part in parts)]
     try:
         folder = snapshot_download(checkpoint, allow_patterns=wanted, ignore_patterns=[*NEVER])
     except GatedRepoError:
@@ -53,7 +58,7 @@ def _fetched(checkpoint: str, parts: Sequence[str]) -> Path:
     except (HfHubHTTPError, OSError) as error:
         reason = f"can't be fetched from the hub: {str(error).splitlines()[0]}"
     else:
-        if (Path(folder) / "model_index.json").exists():
+        if (Path(folder) / needs).exists():
             return Path(folder)
-        reason = "is on the hub, but no diffusers checkpoint: it has no model_index.json"
+        reason = f"is on the hub, but no diffusers checkpoint: it has no {needs}"
     raise CannotLoad(f"{checkpoint} {reason}")

@@ -56,6 +56,13 @@ def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> An
         return _weighed(folder, name, part, library) if weighty else _plain(folder, name, part)
 
 
+def open_whole(folder: Path, kind: type[Any]) -> Any:
+    """A network of class `kind` that has a folder to itself, in fp32. Raises `CannotLoad`."""
+    _refuse_pickles(folder)
+    with refusing(folder, "."):
+        return _weighed(folder, "", kind, "diffusers")
+
+
 @contextmanager
 def refusing(folder: Path, name: str) -> Iterator[None]:
     """What opening a part raises, as a `CannotLoad`."""

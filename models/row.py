@@ -31,7 +31,7 @@ class Guidance:
 class Row:
     """Tensors (1, c, h, w) on the model's device. `noises` are what the schedule draws, one a step
     as far as they go. `recipe` is all that the picture follows from; `base` is it, finished at the
-    model's own size."""
+    model's own size; `own`: its last picture by the checkpoint's own decoder."""
 
     levels: Levels
     latents: Tensor
@@ -43,6 +43,7 @@ class Row:
     finer: Finer | None = None
     base: Tensor | None = None
     clean: Tensor | None = None
+    own: bool = False
     step: int = 0
     key: Hashable = field(default=())
 

@@ -36,13 +36,8 @@ from models.base import (
     State,
     Value,
 )
-from models.checkpoint import (
-    Checkpoint,
-    choose_device,
-    choose_dtype,
-    open_checkpoint,
-    to_pixels,
-)
+from models.checkpoint import Checkpoint, open_checkpoint, to_pixels
+from models.devices import choose_device, choose_dtype
 from models.finer import Finer, drawn, enlarged, grown
 from models.row import Guidance, Row
 from models.sigmas import Step
@@ -50,13 +45,16 @@ from models.texts import Words
 from models.views import Looked, View, views
 
 REMEMBERED_PROMPTS = 256
+OWN = "full"
+"""The parameter that asks for the checkpoint's own decoder where there is a quicker one."""
 OPENING = 0.75
 """The part of loading that is opening the folder; the rest is warming up."""
 Pixels = NDArray[np.uint8]
 
 
 class UNetModel:
-    """See the module. `folder` is a diffusers folder or a hub id."""
+    """See the module. `folder` is a diffusers folder or a hub id; `scheduler` and `quick` as in
+    `open_checkpoint`."""
 
     def __init__(
         self,
@@ -65,10 +63,11 @@ class UNetModel:
         device: str = "cpu",
         dtype: str = "auto",
         scheduler: str = "",
+        quick: str = "",
     ) -> None:
         self.spec = spec
         self._folder, self._device, self._dtype = folder, choose_device(device), dtype
-        self._scheduler = scheduler
+        self._chosen = scheduler, quick
         self._words: OrderedDict[tuple[str, bool], Words] = OrderedDict()
         self._parts: Checkpoint | None = None
 
@@ -84,7 +83,7 @@ class UNetModel:
             self._folder,
             self._device,
             lambda stage, part: progress(stage, OPENING * part),
-            self._scheduler,
+            *self._chosen,
         )
         choose_dtype(self._parts, self._dtype)
         sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
@@ -133,6 +132,7 @@ class UNetModel:
         latents = parts.schedule.start(noise, start, levels.sigmas[0])
         recipe = (view.digest, *(v for k, v in sorted(params.items()) if k != "size"))
         row = Row(levels, latents, words, view, recipe, tuple(noises), guidance)
+        row.own = bool(params.get(OWN))
         row.key = tuple(latents.shape[1:])
         if int(params.get("size", 0)) > parts.size:
             row.finer = Finer.of(parts, seed, self._canvas(request), view)
@@ -273,13 +273,14 @@ class UNetModel:
         rows = _rows(states)
         clean = [row.clean for row in rows if row.clean is not None]
         assert len(clean) == len(states), "decoded before its first step"
-        sizes: dict[tuple[int, int], list[int]] = {}
+        calls: dict[tuple[int, int, bool], list[int]] = {}
         for index, (row, latents) in enumerate(zip(rows, clean, strict=True)):
-            sizes.setdefault((latents.shape[-1], row.edge), []).append(index)
+            own = row.own and row.step == row.steps
+            calls.setdefault((latents.shape[-1], row.edge, own), []).append(index)
         pictures: dict[int, Payload] = {}
-        for (edge, wanted), indices in sizes.items():
+        for (edge, wanted, own), indices in calls.items():
             with _memory_errors():
-                decoded = self.parts.decode(torch.cat([clean[i] for i in indices]))
+                decoded = self.parts.decode(torch.cat([clean[i] for i in indices]), own)
                 decoded = enlarged(decoded) if wanted > edge else decoded
             if not bool(torch.isfinite(decoded).all()):
                 raise BadOutput("the decoder's answer isn't finite")

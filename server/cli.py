@@ -1,4 +1,4 @@
-"""The command `riverrun`: `serve` and `models`.
+"""The command `riverrun`: `serve`, `models` and `pull`.
 
 Role: argument parsing and exit codes. Wrong settings are one line on stderr and exit code 2.
 
@@ -19,6 +19,7 @@ from typing import NoReturn
 from server.settings import Settings, SettingsError, add_serve_options, read_settings
 
 USAGE_ERROR = 2
+FAILED = 1
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,6 +57,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_serve_options(serve)
     commands.add_parser("models", help="list the models that can be served")
+    pull = commands.add_parser(
+        "pull",
+        help="fetch a model's weights, so that it can be served without a network",
+        description="Fetch a model's weights into the hub's cache. Weights behind a licence need "
+        "your own token in HF_TOKEN.",
+    )
+    pull.add_argument("name", metavar="NAME", help="a name (see `riverrun models`) or a hub id")
     return parser
 
 
@@ -65,6 +73,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     try:
         if arguments.command == "models":
             return _models()
+        if arguments.command == "pull":
+            return _pull(arguments.name)
         return _serve(read_settings(arguments, environ))
     except SettingsError as error:
         print(f"riverrun: {error}", file=sys.stderr)
@@ -75,9 +85,23 @@ def _models() -> int:
     from server.registry import entries
 
     found = entries().values()
-    width = max(len(entry.name) for entry in found)
+    name = max(len(entry.name) for entry in found)
+    origin = max(len(entry.origin) for entry in found)
     for entry in found:
-        print(f"{entry.name:<{width}}  {entry.origin}  {entry.summary or entry.factory}")
+        told = entry.summary or entry.factory
+        print(f"{entry.name:<{name}}  {entry.origin:<{origin}}  {told}")
+    return 0
+
+
+def _pull(name: str) -> int:
+    from models.base import CannotLoad
+    from server.registry import pull
+
+    try:
+        print(pull(name))
+    except CannotLoad as error:
+        print(f"riverrun: {error}", file=sys.stderr)
+        return FAILED
     return 0
 
 

@@ -13,8 +13,9 @@ It does not know: torch, the models themselves, HTTP.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from server.settings import OptionValue, Settings, SettingsError
@@ -33,6 +34,7 @@ class Entry:
     factory: str
     summary: str
     origin: str = "built in"
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
 
 
 BUILT_IN: tuple[Entry, ...] = (
@@ -49,11 +51,25 @@ BUILT_IN: tuple[Entry, ...] = (
 )
 
 
+CHECKPOINTS = "models.turbo:build"
+"""The factory of whatever is a diffusers checkpoint."""
+
+
+def presets() -> dict[str, Entry]:
+    """The checkpoints that are known by name."""
+    from models.presets import PRESETS, told
+
+    return {
+        each.name: Entry(each.name, CHECKPOINTS, told(each), each.checkpoint, {"name": each.name})
+        for each in PRESETS
+    }
+
+
 def entries() -> dict[str, Entry]:
-    """Every model by name; installed distributions add names but can't replace built-in ones."""
+    """Every model by name; installed distributions add names but can't replace ours."""
     from importlib.metadata import entry_points  # 20 ms that a built-in model needn't wait for
 
-    found = {entry.name: entry for entry in BUILT_IN}
+    found = {entry.name: entry for entry in BUILT_IN} | presets()
     for point in entry_points(group=GROUP):
         origin = point.dist.name if point.dist is not None else "installed"
         found.setdefault(point.name, Entry(point.name, point.value, "", origin))
@@ -61,14 +77,38 @@ def entries() -> dict[str, Entry]:
 
 
 def find(name: str) -> Entry:
-    """The entry of `name`; raises `SettingsError` that lists what there is."""
+    """The entry of a name, or of the path or hub id of a checkpoint (it has a slash); raises
+    `SettingsError` that lists what there is."""
     for entry in BUILT_IN:
         if entry.name == name:
             return entry
+    if "/" in name:
+        short = re.sub(r"[^a-z0-9.]+", "-", name.rstrip("/").rsplit("/", 1)[-1].lower())
+        short = short.strip("-.") or "checkpoint"
+        return Entry(short, CHECKPOINTS, "", name, {"name": short, "checkpoint": name})
     known = entries()
     if name not in known:
-        raise SettingsError(f"--model {name}: no such model; there are {', '.join(known)}")
+        raise SettingsError(
+            f"--model {name}: no such model; there are {', '.join(known)}, and any diffusers "
+            f"checkpoint by its path (./{name}) or hub id (owner/name)"
+        )
     return known[name]
+
+
+def pull(name: str) -> str:
+    """Fetch what `name` needs, with progress on stderr; says what is there then. Raises
+    `SettingsError` for no such model, `CannotLoad` where it can't be had."""
+    from models.folders import local
+    from models.presets import PARTS, preset
+
+    entry = find(name)
+    if entry.factory != CHECKPOINTS:
+        return f"{name} is {entry.origin}: there is nothing to fetch"
+    known = preset(entry.name) or preset(entry.origin)
+    found = local(entry.origin, PARTS, bars=True)
+    if known is not None and known.tiny:
+        local(known.tiny, (), needs="config.json", bars=True)
+    return f"{name} is in {found}"
 
 
 def builders(settings: Settings) -> Mapping[str, Callable[[], Model]]:
@@ -77,7 +117,7 @@ def builders(settings: Settings) -> Mapping[str, Callable[[], Model]]:
 
 
 def _builder(entry: Entry, settings: Settings) -> Callable[[], Model]:
-    options = settings.options_of(entry.name)
+    options = {**entry.options, **settings.options_of(entry.name)}
 
     def build() -> Model:
         from models.base import CannotLoad
@@ -114,4 +154,6 @@ def _limit_threads(threads: int) -> None:
             os.environ[variable] = str(threads)
 
 
-__all__ = ["BUILT_IN", "Entry", "OptionValue", "builders", "entries", "find"]
+__all__ = [
+    "BUILT_IN", "CHECKPOINTS", "Entry", "OptionValue", "builders", "entries", "find", "pull",
+]  # fmt: skip

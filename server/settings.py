@@ -180,8 +180,9 @@ class _Option:
 
 _GROUPS: dict[str, tuple[_Option, ...]] = {
     "model": (
-        _Option("model", str, "NAME", "what to serve (see `riverrun models`); the first of several "
-                "is the default", many=True),
+        _Option("model", str, "NAME", "what to serve: a name (see `riverrun "
+                "models`), or a diffusers checkpoint's path or hub id; the first of several is the "
+                "default", many=True),
         _Option("model_option", _assignment, "NAME=VALUE", "an option of the model's own, e.g. "
                 "step_ms=3; MODEL:NAME=VALUE for one of several", many=True),
         _Option("device", _one_of("auto", "cuda", "mps", "cpu"), "NAME", "auto, cuda, mps or cpu; "
@@ -229,6 +230,7 @@ _GROUPS: dict[str, tuple[_Option, ...]] = {
 
 _EXAMPLES = """examples:
   riverrun serve                                   the built-in model on http://127.0.0.1:8000
+  riverrun serve --model sd-turbo                  a large one, fetched once (see riverrun models)
   riverrun serve --port 0 --model fake             no weights, a free port: to try a client
   RIVERRUN_TOKEN=... riverrun serve --host 0.0.0.0 for others too, who must know the token
   riverrun serve --public-url https://draw.example.org --allow-host draw.example.org

@@ -45,6 +45,31 @@ def test_models_lists_the_built_in_ones(capsys: pytest.CaptureFixture[str]) -> N
     assert all("built in" in line for line in lines[: len(BUILT_IN)])
 
 
+def test_models_lists_what_can_be_fetched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if each.startswith("sd-turbo")]
+    for text in ("stabilityai/sd-turbo", "1 to 4 steps", "2.6 GB", "Stability AI Community"):
+        assert text in line
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("fake", 0, "fake is built in: there is nothing to fetch"),
+        ("somebody/none", 1, "riverrun: somebody/none isn't a folder here nor in the hub's cache"),
+        ("none", 2, "riverrun: --model none: no such model; there are scenes"),
+    ],
+)
+def test_pull_says_what_is_there_or_why_not(name: str, code: int, told: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, "pull", name], capture_output=True, text=True, timeout=SECONDS,
+        env={**clean_environ(), "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert done.returncode == code
+    assert (done.stdout + done.stderr).startswith(told)
+    assert len((done.stdout + done.stderr).splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -154,5 +179,8 @@ def test_installed_models_are_found_and_cannot_replace_built_in_ones(
     assert found["guest"].origin == "guests"
     assert found["fake"].factory == "models.fake:build"
     assert find("guest") == found["guest"]
-    with pytest.raises(SettingsError, match="there are scenes, fake, guest"):
+    with pytest.raises(
+        SettingsError,
+        match="there are scenes, fake, sd-turbo, sdxl-turbo, guest, and any diffusers",
+    ):
         find("stranger")

@@ -6,14 +6,21 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from diffusers import EulerDiscreteScheduler
 from numpy.typing import NDArray
 
 from models.base import Encoded, Model, Payload, Picture, Request, State, Value
-from server.registry import builders, entries
+from server.registry import CHECKPOINTS, builders, entries, find
 from server.settings import Settings
+from tests.tiny_turbo import BETAS, make_turbo
 
-MODELS = {**{name: (name, ()) for name in entries()}, "fake of two sizes": ("fake", ("finer=2",))}
-"""What is held to it: a model's name, and its options."""
+OWN = [entry.name for entry in entries().values() if entry.factory != CHECKPOINTS]
+MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{name: (name, ()) for name in OWN},
+    "fake of two sizes": ("fake", ("finer=2",)),
+    "a checkpoint": ("", ("tiny=none",)),
+}
+"""What is held to it: a model's name ("": the path of a small one is made), and its options."""
 
 LEVELS_OFF = 2
 """Batched and alone may differ by rounding: so many of 255 levels, in single precision."""
@@ -22,11 +29,15 @@ Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def model(request: pytest.FixtureRequest) -> Model:
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     name, options = MODELS[request.param]
+    if not name:
+        folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+        scheduler = EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing")
+        name = str(make_turbo(folder, "sd", scheduler))
     settings = Settings(model=(name,), device="cpu", dtype="fp32", model_option=options)
     model = builders(settings)[name]()
-    assert model.spec.name == name
+    assert model.spec.name == find(name).name
     fractions: list[float] = []
     model.load(lambda stage, fraction: fractions.append(fraction))
     assert fractions, "loading tells how far it is"

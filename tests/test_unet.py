@@ -264,7 +264,7 @@ def test_a_failed_step_leaves_its_rows_alone(
     assert torch.equal(row.latents, before)
     monkeypatch.undo()
     model.step([row])
-    monkeypatch.setattr(model.parts, "decode", lambda _: nan)
+    monkeypatch.setattr(model.parts, "decode", lambda *_: nan)
     with pytest.raises(BadOutput):
         model.decode([row])
 

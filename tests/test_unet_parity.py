@@ -30,15 +30,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 NEAR = 1e-4  # of pictures in 0..1, fp32
 VELOCITY = {"prediction_type": "v_prediction"}
-OFFSET = {**BETAS, "steps_offset": 1}
-TRAILING = {**OFFSET, "timestep_spacing": "trailing"}
+TRAILING = {**BETAS, "timestep_spacing": "trailing"}
 SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "euler": (EulerDiscreteScheduler, TRAILING),
     "euler v": (EulerDiscreteScheduler, TRAILING | VELOCITY),
     "ancestral": (EulerAncestralDiscreteScheduler, TRAILING),
     "ancestral v": (EulerAncestralDiscreteScheduler, TRAILING | VELOCITY),
-    "lcm": (LCMScheduler, OFFSET),
-    "lcm v": (LCMScheduler, OFFSET | VELOCITY),
+    "lcm": (LCMScheduler, BETAS),
+    "lcm v": (LCMScheduler, BETAS | VELOCITY),
 }
 LAYOUTS = [("sd", each) for each in SCHEDULERS] + [("sdxl", "euler"), ("sdxl", "ancestral")]
 Floats = NDArray[np.float32]

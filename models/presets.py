@@ -1,0 +1,66 @@
+"""Checkpoints that are known by name: where they are and how they are best run.
+
+Role: a table, for `riverrun models`, `riverrun pull` and `riverrun serve --model NAME`. Invariant:
+plain data; nothing is imported or fetched here, so that the gateway may read it. Knows nothing of
+networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_STEPS = 50
+"""Of a checkpoint that isn't in the table: nobody said that it needs few."""
+
+PARTS = (
+    "tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2", "unet", "vae", "scheduler",
+)  # fmt: skip
+"""Folders of a checkpoint that are opened, those that it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How one checkpoint is run. `memory`: GB of weights in 16 bits, `tiny`: the id of an
+    autoencoder that is several times faster than the checkpoint's own; `guidance` is None where it
+    means nothing to the network; `scheduler` another than the folder's (`models.sigmas.KINDS`)."""
+
+    name: str
+    title: str
+    checkpoint: str
+    summary: str = ""
+    steps: int = 4
+    most_steps: int = MOST_STEPS
+    strength: float = 0.7
+    guidance: float | None = 0.0
+    scheduler: str = ""
+    tiny: str = ""
+    licence: str = ""
+    memory: float = 0.0
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "sd-turbo", "SD-Turbo", "stabilityai/sd-turbo",
+        "512²; the fastest of the large ones",
+        steps=1, most_steps=4, guidance=None, tiny="madebyollin/taesd",
+        licence="Stability AI Community", memory=2.6,
+    ),
+    Preset(
+        "sdxl-turbo", "SDXL-Turbo", "stabilityai/sdxl-turbo",
+        "512²; more detail, twice the time",
+        steps=1, most_steps=4, guidance=None, tiny="madebyollin/taesdxl",
+        licence="Stability AI Non-Commercial", memory=7.0,
+    ),
+)  # fmt: skip
+"""Recipes as their authors give them: Sauer et al., Adversarial Diffusion Distillation (2023)."""
+
+
+def told(each: Preset) -> str:
+    """A preset in a line."""
+    few = f"1 to {each.most_steps} steps, {each.memory:g} GB; its weights' licence: {each.licence}"
+    return f"{each.summary}; {few}"
+
+
+def preset(name: str) -> Preset | None:
+    """The one that has this name or this hub id."""
+    return next((each for each in PRESETS if name in (each.name, each.checkpoint)), None)

@@ -1,303 +1,300 @@
-"""The UNet family: latent diffusion checkpoints as a `Model` that paints row by row.
+"""A UNet latent diffusion checkpoint, opened: its networks and what they do to tensors.
 
-Role: serves any diffusers folder with a UNet2DConditionModel, a CLIPTextModel and an AutoencoderKL
-or AutoencoderTiny: SD-Turbo's class (text to picture, picture to picture) and networks that see the
-canvas in further input channels, encoded or folded. `begin` encodes what is new, `step` is one
-network call for rows at different steps, `decode` shows their clean estimates. A model whose spec
-has a parameter `size` goes on from the finished picture to one twice as large (`models.finer`).
-
-Invariants: a batch gives what its rows alone give; a call that raises leaves its rows as they
-were; weights are on the model, everything of a person is on the `Row` (what the network sees of the
-canvas is taken from the session's previous row while the canvas is the same). Seeds mean
-`torch.Generator("cpu")`, so a seed is the same picture on every device.
-
-It does not know: sessions beyond their rows, scheduling, sockets.
+Role: everything of the UNet family that touches weights: components through `from_pretrained`
+(never a pipeline), text and canvas encoding, one network call, decoding. Invariants: inputs and
+results are fp32 on the CPU's side of the seam whatever format the networks run in; no state of any
+person is kept here. Knows nothing of requests, sessions or step arithmetic.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL, AutoencoderTiny
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers.utils.logging import disable_progress_bar
 
-from models.base import (
-    BadOutput,
-    ModelSpec,
-    OutOfMemory,
-    Payload,
-    Picture,
-    Progress,
-    Request,
-    State,
-    Value,
-)
-from models.checkpoint import Checkpoint, open_checkpoint, to_pixels
-from models.devices import choose_device, choose_dtype
-from models.finer import Finer, drawn, enlarged, grown
-from models.row import Guidance, Row
-from models.sigmas import Step
-from models.texts import Words
-from models.views import Looked, View, views
+from models import patches
+from models.base import CannotLoad, Progress
+from models.fold import Fold, open_fold
+from models.folders import local
+from models.fused import fusable, fuse
+from models.layout import Layout, open_layout
+from models.packed import pack
+from models.parts import Index, open_part, open_whole, read_index, refusing
+from models.sigmas import Schedule, schedule_of
+from models.texts import Reader, Texts, Words
 
-REMEMBERED_PROMPTS = 256
-OWN = "full"
-"""The parameter that asks for the checkpoint's own decoder where there is a quicker one."""
-OPENING = 0.75
-"""The part of loading that is opening the folder; the rest is warming up."""
-Pixels = NDArray[np.uint8]
+CLIP = {"tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"), "text_encoder": ("CLIPTextModel",)}
+SECOND = {
+    "tokenizer_2": CLIP["tokenizer"],
+    "text_encoder_2": ("CLIPTextModelWithProjection",),
+}
+PAINTING = {
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL", "AutoencoderTiny"),
+    "scheduler": ("*",),
+}
+KINDS = {**CLIP, **PAINTING}
+"""The components of the family, and their classes."""
+LARGE_KINDS = {**CLIP, **SECOND, **PAINTING}
+"""Those of SDXL's layout."""
 
 
-class UNetModel:
-    """See the module. `folder` is a diffusers folder or a hub id; `scheduler` and `quick` as in
-    `open_checkpoint`."""
+@dataclass
+class Checkpoint:
+    """The parts of one folder. `size` is the picture's edge in pixels, `factor` pixels a latent.
+    `quick`: an autoencoder that stands in for the checkpoint's own wherever that isn't asked for
+    (it decodes and encodes several times faster)."""
 
-    def __init__(
-        self,
-        folder: str,
-        spec: ModelSpec,
-        device: str = "cpu",
-        dtype: str = "auto",
-        scheduler: str = "",
-        quick: str = "",
-    ) -> None:
-        self.spec = spec
-        self._folder, self._device, self._dtype = folder, choose_device(device), dtype
-        self._chosen = scheduler, quick
-        self._words: OrderedDict[tuple[str, bool], Words] = OrderedDict()
-        self._parts: Checkpoint | None = None
+    unet: Any
+    vae: Any
+    texts: Texts
+    schedule: Schedule
+    device: torch.device
+    fold: Fold | None = None
+    layout: Layout | None = None
+    quick: AutoencoderTiny | None = None
+    dtype: torch.dtype = torch.float32
 
     @property
-    def parts(self) -> Checkpoint:
-        """The loaded networks."""
-        assert self._parts is not None, "load() first"
-        return self._parts
+    def conditioned(self) -> bool:
+        """Whether the network sees the canvas, folded or encoded, beside the noisy latents."""
+        return int(self.unet.config.in_channels) > self.channels
 
-    def load(self, progress: Progress) -> None:
-        """Open the folder, choose the number format, warm up every batch size."""
-        self._parts = open_checkpoint(
-            self._folder,
-            self._device,
-            lambda stage, part: progress(stage, OPENING * part),
-            *self._chosen,
-        )
-        choose_dtype(self._parts, self._dtype)
-        sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
-        calls = [(size, count + 1) for size in sizes for count in range(self.spec.max_batch)]
-        for done, (size, count) in enumerate(calls, 1):
-            rows = self.begin([self._blank(size)] * count, [None] * count)
-            while rows[0].step < rows[0].steps:
-                self.step(rows)
-            self.decode(rows)
-            progress("warming up", OPENING + (1 - OPENING) * done / len(calls))
+    @property
+    def sampled(self) -> bool:
+        """Whether a run starts from a sample of what the canvas may be encoded as: the library's
+        pipelines draw one, before the noise, where the network doesn't see the canvas."""
+        return not self.conditioned and isinstance(self.quick or self.vae, AutoencoderKL)
 
-    def _blank(self, size: Value | None) -> Request:
-        """The least work that meets every shape of a size."""
-        chosen = {"steps": 1} | ({} if size is None else {"size": size})
-        known = self.spec.defaults()
-        return Request(
-            "", self.spec.name, 0, 0, known | {k: v for k, v in chosen.items() if k in known}
-        )
+    @property
+    def channels(self) -> int:
+        return int(self.unet.config.out_channels)
 
-    @torch.inference_mode()
-    def begin(self, requests: Sequence[Request], previous: Sequence[State | None]) -> list[State]:
-        """A row for each request. Prompts and canvases that are known aren't looked at again, but
-        for a folded canvas that a run starts from, which is encoded each time."""
-        with _memory_errors():
-            words = self._embed([str(request.params["prompt"]) for request in requests])
-            guided = self._guidance(requests)
-            seen = self._views(requests, words, previous)
-            rows = zip(requests, previous, words, guided, seen, strict=True)
-            return [self._row(*each) for each in rows]
+    @property
+    def factor(self) -> int:
+        if isinstance(self.vae, AutoencoderTiny):
+            return patches.factor_of(self.vae)
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
-    def _row(
-        self,
-        request: Request,
-        previous: State | None,
-        words: Words,
-        guidance: Guidance | None,
-        view: View,
-    ) -> Row:
-        params, parts = request.params, self.parts
-        steps = int(params["steps"])
-        levels = parts.schedule.levels(steps, float(params["strength"]))
-        seed = torch.Generator("cpu").manual_seed(int(params["seed"]))
-        edge = int(parts.unet.config.sample_size)
-        start = self._start(request, view, seed)
-        noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(steps))
-        latents = parts.schedule.start(noise, start, levels.sigmas[0])
-        recipe = (view.digest, *(v for k, v in sorted(params.items()) if k != "size"))
-        row = Row(levels, latents, words, view, recipe, tuple(noises), guidance)
-        row.own = bool(params.get(OWN))
-        row.key = tuple(latents.shape[1:])
-        if int(params.get("size", 0)) > parts.size:
-            row.finer = Finer.of(parts, seed, self._canvas(request), view)
-            row.key = (*row.finer.noise.shape[1:],)
-            if (
-                isinstance(previous, Row)
-                and previous.recipe == recipe
-                and previous.base is not None
-            ):
-                row.base, row.step = previous.base, len(levels.times)
-        return row
+    @property
+    def size(self) -> int:
+        return int(self.unet.config.sample_size) * self.factor
 
-    def _start(self, request: Request, view: View, seed: torch.Generator) -> Tensor | None:
-        """The latents that noise is mixed with, if there are any: a network that sees the canvas
-        starts from pure noise at full strength, another one is given the canvas at any, as in the
-        library's picture-to-picture pipelines."""
-        picture = request.inputs.get("canvas")
-        if not self.parts.conditioned:
-            if picture is None or view.canvas is None or not self.parts.sampled:
-                return view.canvas
-            mean, deviation = view.canvas.chunk(2, 1)
-            return mean + deviation * drawn(self.parts, seed, mean.shape[-1], 1)[0]
-        if float(request.params["strength"]) >= 1:
-            return None
-        if self.parts.fold is None:
-            return view.canvas
-        canvas = self._canvas(request)
-        return None if canvas is None else self.parts.encode_pictures(canvas[None])
+    def to(self, dtype: torch.dtype) -> None:
+        """Run the networks in `dtype` from now on."""
+        self.dtype = dtype
+        seeing = [self.unet, self.vae, *([] if self.quick is None else [self.quick])]
+        for part in (*seeing, *self.texts.modules):
+            # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
+            torch.nn.Module.to(part, device=self.device, dtype=dtype)
+        if self.layout is not None:
+            self.layout.to(self.device)  # in fp32: a seed's scene hangs on small numbers
+        for part in seeing:
+            part.to(memory_format=torch.channels_last)
 
-    def _embed(self, prompts: list[str], against: bool = False) -> list[Words]:
-        """Embeddings of one prompt each, from memory or all new ones in one call."""
-        asked = [(prompt, against) for prompt in prompts]
-        fresh = list(dict.fromkeys(each for each in asked if each not in self._words))
-        if fresh:
-            found = self.parts.encode_words([prompt for prompt, _ in fresh], against)
-            each = zip(*(torch.split(part, 1) for part in found), strict=True)
-            self._words.update(zip(fresh, each, strict=True))
-        chosen = [self._words[each] for each in asked]
-        for one in asked:
-            self._words.move_to_end(one)
-        while len(self._words) > REMEMBERED_PROMPTS:
-            self._words.popitem(last=False)
-        return chosen
+    def encode_words(self, prompts: list[str], against: bool = False) -> Words:
+        """Embeddings of prompts, or of what guidance leads away from: see `Texts`."""
+        encode = self.texts.encode_against if against else self.texts.encode
+        return encode(prompts, self.device)
 
-    def _guidance(self, requests: Sequence[Request]) -> list[Guidance | None]:
-        """Of each request; a scale of 1 and less is none, as in the library's pipelines."""
-        scales = [float(request.params.get("guidance", 0.0)) for request in requests]
-        guided = [request for request, by in zip(requests, scales, strict=True) if by > 1]
-        words = iter(self._embed([str(each.params.get("negative", "")) for each in guided], True))
-        return [Guidance(next(words), by) if by > 1 else None for by in scales]
+    def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """Normalised latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
+        return self.encode(self._values(pictures))
 
-    def _views(
-        self,
-        requests: Sequence[Request],
-        words: Sequence[Words],
-        previous: Sequence[State | None],
-    ) -> list[View]:
-        """What the network sees of each canvas, the previous row's view where that is the same."""
-        asked = [
-            Looked(self._canvas(each), str(each.params["prompt"]), said, int(each.params["seed"]))
-            for each, said in zip(requests, words, strict=True)
-        ]
-        return views(self.parts, asked, [row.view for row in previous if isinstance(row, Row)])
+    def encode_spread(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """Of the latents that pictures may be encoded as, mean and standard deviation, normalised:
+        (n, 2c, h, w) fp32."""
+        spread = self.vae.encode(self._values(pictures).to(self.dtype)).latent_dist
+        shift, scale = _normal(self.vae)
+        mean = (spread.mean.float() - shift) * scale
+        return torch.cat([mean, spread.std.float() * scale], 1)
 
-    def _canvas(self, request: Request) -> Pixels | None:
-        """The canvas of a request; where it is absent, blank paper for a network that needs one."""
-        canvas = request.inputs.get("canvas")
-        if canvas is not None or not self.parts.conditioned:
-            return canvas
-        blank = self.spec.input("canvas")
-        return np.full((blank.height, blank.width, 3), blank.background, np.uint8)
+    def _values(self, pictures: NDArray[np.uint8]) -> Tensor:
+        values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
+        return values.float() / 127.5 - 1
 
-    @torch.inference_mode()
-    def step(self, states: Sequence[State]) -> None:
-        """One network call over all rows of one size, each at its own level."""
-        stages: dict[tuple[bool, bool], list[Row]] = {}
-        for row in _rows(states):
-            stages.setdefault(row.stage, []).append(row)
-        with _memory_errors():
-            made = [(rows, *self._advance(rows, *stage)) for stage, rows in stages.items()]
-        if not all(bool(torch.isfinite(clean).all()) for _, _, clean in made):
-            raise BadOutput("the network's answer isn't finite")
-        for rows, latents, clean in made:
-            for row, new, estimate in zip(
-                rows, torch.split(latents, 1), torch.split(clean, 1), strict=True
-            ):
-                row.take(new, estimate)
-
-    def _advance(self, rows: list[Row], fine: bool, first: bool) -> tuple[Tensor, Tensor]:
-        schedule = self.parts.schedule
-        sigma, then, times = (
-            self._column(values) for values in zip(*(row.level() for row in rows), strict=True)
-        )
-        if fine and first:
-            latents = grown(self.parts, rows, sigma)
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""
+        values, vae = pictures.to(self.dtype), self.quick or self.vae
+        if isinstance(vae, AutoencoderTiny):
+            latents = patches.encode(vae, values)
         else:
-            latents = torch.cat([row.latents for row in rows])
-        step = Step(sigma, then, times, self._drawn(rows))
-        output = self._predict(rows, schedule.scale(latents, sigma), times, fine)
-        return schedule.advance(latents, output, step)
+            latents = vae.encode(values).latent_dist.mode()
+        shift, scale = _normal(vae)
+        normal: Tensor = (latents.float() - shift) * scale
+        return normal
 
-    def _predict(self, rows: list[Row], scaled: Tensor, times: Tensor, fine: bool) -> Tensor:
-        """The network's output, led away from what guided rows are to avoid: one call for all."""
-        guided = [(at, row.guidance) for at, row in enumerate(rows) if row.guidance is not None]
-        words = [row.words for row in rows] + [guidance.words for _, guidance in guided]
-        told = tuple(torch.cat(part) for part in zip(*words, strict=True))
-        times, canvas = times.flatten(), self._beside(rows, fine)
-        if guided:
-            places = [*range(len(rows)), *(at for at, _ in guided)]
-            scaled, times = scaled[places], times[places]
-            canvas = canvas if canvas is None else canvas[places]
-        output = self.parts.predict(scaled, canvas, times, told)
-        for other, (at, guidance) in enumerate(guided, len(rows)):
-            output[at] = output[other] + guidance.scale * (output[at] - output[other])
-        return output[: len(rows)]
+    def decode(self, latents: Tensor, own: bool = False) -> Tensor:
+        """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents, by the checkpoint's `own` decoder
+        or by the quick one, if there is one."""
+        vae = self.vae if own or self.quick is None else self.quick
+        shift, scale = _normal(vae)
+        raw = _packed((latents / scale + shift).to(self.dtype))
+        if isinstance(vae, AutoencoderTiny):
+            return patches.decode(vae, raw).float()
+        pictures: Tensor = vae.decode(raw).sample
+        return pictures.float()
 
-    def _drawn(self, rows: list[Row]) -> Tensor | None:
-        """What the schedule draws for the next step, if it draws at all."""
-        found = [row.noise() for row in rows]
-        if all(noise is None for noise in found):
-            return None
-        zeros = next(torch.zeros_like(noise) for noise in found if noise is not None)
-        return torch.cat([zeros if noise is None else noise for noise in found])
+    def see(self, pictures: NDArray[np.uint8], edge: int) -> Tensor:
+        """What the network sees of canvases, uint8 (n, H, W, 3), at latents of `edge`: (n, k, edge,
+        edge), folded in fp16 (its shares are exact in it) or encoded in fp32. For a network that
+        sees none, what a run starts from."""
+        if self.sampled:
+            return self.encode_spread(pictures)
+        if self.fold is None:
+            return self.encode_pictures(pictures)
+        folded = np.stack([self.fold(picture, edge) for picture in pictures])
+        return torch.from_numpy(folded).to(self.device, torch.float16)
 
-    def _beside(self, rows: list[Row], fine: bool) -> Tensor | None:
-        if not self.parts.conditioned:
-            return None
-        seen = [row.finer.canvas if fine and row.finer else row.view.canvas for row in rows]
-        return torch.cat([canvas for canvas in seen if canvas is not None])
+    def predict(
+        self, latents: Tensor, canvas: Tensor | None, times: Tensor, words: Words
+    ) -> Tensor:
+        """The network's output (n, c, h, w) fp32; `times` (n,) one a row."""
+        given = [latents.to(self.dtype)] + ([] if canvas is None else [canvas.to(self.dtype)])
+        result: Tensor = self.unet(
+            _packed(torch.cat(given, 1)),
+            times,
+            words[0].to(self.dtype),
+            **self._whole(latents, words),
+            **self._sizes(latents),
+        ).sample
+        return result.float()
 
-    def _column(self, values: Sequence[float]) -> Tensor:
-        return torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
+    def _whole(self, latents: Tensor, words: Words) -> dict[str, Any]:
+        """What SDXL's networks are told beside: what the prompt says as a whole, and that the
+        picture is a whole one of its size (Podell et al. 2023, section 2.2)."""
+        if len(words) == 1:
+            return {}
+        size = latents.shape[-1] * self.factor
+        told = torch.tensor([size, size, 0, 0, size, size], device=self.device, dtype=self.dtype)
+        times = told.expand(len(latents), -1)
+        return {"added_cond_kwargs": {"text_embeds": words[1].to(self.dtype), "time_ids": times}}
 
-    @torch.inference_mode()
-    def decode(self, states: Sequence[State]) -> list[Payload]:
-        """The clean estimates as pictures, uint8 (H, W, 3), one call a size; enlarged where a row
-        isn't at its own size yet."""
-        rows = _rows(states)
-        clean = [row.clean for row in rows if row.clean is not None]
-        assert len(clean) == len(states), "decoded before its first step"
-        calls: dict[tuple[int, int, bool], list[int]] = {}
-        for index, (row, latents) in enumerate(zip(rows, clean, strict=True)):
-            own = row.own and row.step == row.steps
-            calls.setdefault((latents.shape[-1], row.edge, own), []).append(index)
-        pictures: dict[int, Payload] = {}
-        for (edge, wanted, own), indices in calls.items():
-            with _memory_errors():
-                decoded = self.parts.decode(torch.cat([clean[i] for i in indices]), own)
-                decoded = enlarged(decoded) if wanted > edge else decoded
-            if not bool(torch.isfinite(decoded).all()):
-                raise BadOutput("the decoder's answer isn't finite")
-            pictures.update(zip(indices, map(Picture, to_pixels(decoded)), strict=True))
-        return [pictures[index] for index in range(len(clean))]
-
-
-def _rows(states: Sequence[State]) -> list[Row]:
-    rows = [state for state in states if isinstance(state, Row)]
-    assert len(rows) == len(states), "a state of another model"
-    return rows
+    def _sizes(self, latents: Tensor) -> dict[str, Tensor]:
+        """The class that tells a network which of its sizes it works at, if it knows several: its
+        own is in the middle, one class down is half of it, one up twice."""
+        classes = self.unet.config.get("num_class_embeds")
+        if not classes:
+            return {}
+        times = round(math.log2(latents.shape[-1] / int(self.unet.config.sample_size)))
+        which = min(max(classes // 2 + times, 0), classes - 1)
+        return {"class_labels": torch.full((len(latents),), which, device=self.device)}
 
 
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
-        raise OutOfMemory(str(error)) from error
+def _check_layout(folder: str, parts: Checkpoint) -> None:
+    """Whether the layout network reads this text encoder's words and this fold's canvases."""
+    if parts.layout is None:
+        return
+    shape, words = parts.layout.shape, parts.texts.width
+    folds = parts.fold and (len(parts.fold.colours), parts.fold.cells)
+    if shape.words != words or (shape.kinds, shape.cells) != folds:
+        raise CannotLoad(f"{folder}: its layout network is of another checkpoint")
+
+
+def _normal(vae: Any) -> tuple[float, float]:
+    """What is taken from latents, and what they are multiplied by, to be of the usual size."""
+    return float(vae.config.get("shift_factor") or 0.0), float(vae.config.scaling_factor)
+
+
+def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
+    """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
+    values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def _packed(values: Tensor) -> Tensor:
+    return values.contiguous(memory_format=torch.channels_last)
+
+
+def open_checkpoint(
+    folder: str, device: torch.device, progress: Progress, scheduler: str = "", quick: str = ""
+) -> Checkpoint:
+    """Open a diffusers folder or hub id, component by component, in fp32. `scheduler`: another
+    step arithmetic than the folder's own (`models.sigmas.KINDS`); `quick`: the folder or hub id of
+    an AutoencoderTiny of the same latents."""
+    disable_progress_bar()  # it would write into the server's log, whose lines are parsed
+    own = local(folder, tuple(LARGE_KINDS))
+    index = read_index(own)
+    kinds = LARGE_KINDS if "text_encoder_2" in index else KINDS
+    parts: dict[str, Any] = {}
+    for count, (name, known) in enumerate(kinds.items()):
+        progress(f"loading {name}", count / len(kinds))
+        parts[name] = open_part(own, name, index, known)
+        if isinstance(parts[name], torch.nn.Module):
+            parts[name].eval().requires_grad_(False)
+    if fusable(parts["vae"], device):
+        fuse(parts["vae"])
+    pack(parts["unet"], device)
+    schedule = schedule_of(parts["scheduler"], scheduler)
+    with refusing(own, "canvas.json"):
+        fold = open_fold(own)
+    with refusing(own, "layout"):
+        layout = open_layout(own)
+    texts = _texts(folder, parts, index)
+    checkpoint = Checkpoint(parts["unet"], parts["vae"], texts, schedule, device, fold, layout)
+    if quick:
+        progress("loading tiny autoencoder", 1.0)
+        checkpoint.quick = _open_quick(quick, checkpoint)
+    _check_channels(folder, checkpoint)
+    _check_told(folder, checkpoint)
+    _check_layout(folder, checkpoint)
+    checkpoint.to(torch.float32)
+    return checkpoint
+
+
+def _open_quick(quick: str, parts: Checkpoint) -> AutoencoderTiny:
+    own = local(quick, (), needs="config.json")
+    opened: AutoencoderTiny = open_whole(own, AutoencoderTiny)
+    latents, factor = int(opened.config.latent_channels), patches.factor_of(opened)
+    if (latents, factor) != (parts.channels, parts.factor):
+        raise CannotLoad(
+            f"{quick} makes {latents} channels a latent of {factor} pixels, the checkpoint's UNet "
+            f"has {parts.channels} of {parts.factor}: it isn't its tiny autoencoder"
+        )
+    return opened.eval().requires_grad_(False)
+
+
+def _texts(folder: str, parts: Mapping[str, Any], index: Index) -> Texts:
+    names = [("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2")]
+    found = [Reader(parts[one], parts[two]) for one, two in names if two in parts]
+    for reader in found:
+        reader.check(folder)
+    return Texts(tuple(found), bool(index.get("force_zeros_for_empty_prompt")))
+
+
+def _check_told(folder: str, parts: Checkpoint) -> None:
+    """Whether the network needs what it is told, and no more."""
+    config = parts.unet.config
+    if config.get("time_cond_proj_dim"):
+        raise CannotLoad(f"{folder}: its UNet takes guidance as an embedding: not done here yet")
+    if (config.get("addition_embed_type") == "text_time") != (len(parts.texts.readers) > 1):
+        raise CannotLoad(
+            f"{folder}: its UNet is of "
+            f"{config.get('addition_embed_type') or 'no'} added embedding, its text encoders are "
+            f"{len(parts.texts.readers)}: they aren't of one checkpoint"
+        )
+    width = int(config.cross_attention_dim)
+    if width != parts.texts.width:
+        raise CannotLoad(
+            f"{folder}: its UNet reads words {width} wide, its text encoders write "
+            f"{parts.texts.width}: they aren't of one checkpoint"
+        )
+
+
+def _check_channels(folder: str, parts: Checkpoint) -> None:
+    """Whether the network takes latents, or latents and what is seen of a canvas."""
+    takes, latents = int(parts.unet.config.in_channels), parts.channels
+    beside = latents if parts.fold is None else parts.fold.channels
+    if takes not in (latents, latents + beside):
+        raise CannotLoad(
+            f"{folder}: its UNet takes {takes} channels, where latents have {latents} and what is "
+            f"seen of a canvas {beside}; a folded canvas is described by canvas.json in the folder"
+        )

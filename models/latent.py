@@ -1,0 +1,303 @@
+"""The UNet family: latent diffusion checkpoints as a `Model` that paints row by row.
+
+Role: serves any diffusers folder with a UNet2DConditionModel, a CLIPTextModel and an AutoencoderKL
+or AutoencoderTiny: SD-Turbo's class (text to picture, picture to picture) and networks that see the
+canvas in further input channels, encoded or folded. `begin` encodes what is new, `step` is one
+network call for rows at different steps, `decode` shows their clean estimates. A model whose spec
+has a parameter `size` goes on from the finished picture to one twice as large (`models.finer`).
+
+Invariants: a batch gives what its rows alone give; a call that raises leaves its rows as they
+were; weights are on the model, everything of a person is on the `Row` (what the network sees of the
+canvas is taken from the session's previous row while the canvas is the same). Seeds mean
+`torch.Generator("cpu")`, so a seed is the same picture on every device.
+
+It does not know: sessions beyond their rows, scheduling, sockets.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.base import (
+    BadOutput,
+    ModelSpec,
+    OutOfMemory,
+    Payload,
+    Picture,
+    Progress,
+    Request,
+    State,
+    Value,
+)
+from models.checkpoint import Checkpoint, open_checkpoint, to_pixels
+from models.devices import choose_device, choose_dtype
+from models.finer import Finer, drawn, enlarged, grown
+from models.row import Guidance, Row
+from models.sigmas import Step
+from models.texts import Words
+from models.views import Looked, View, views
+
+REMEMBERED_PROMPTS = 256
+OWN = "full"
+"""The parameter that asks for the checkpoint's own decoder where there is a quicker one."""
+OPENING = 0.75
+"""The part of loading that is opening the folder; the rest is warming up."""
+Pixels = NDArray[np.uint8]
+
+
+class UNetModel:
+    """See the module. `folder` is a diffusers folder or a hub id; `scheduler` and `quick` as in
+    `open_checkpoint`."""
+
+    def __init__(
+        self,
+        folder: str,
+        spec: ModelSpec,
+        device: str = "cpu",
+        dtype: str = "auto",
+        scheduler: str = "",
+        quick: str = "",
+    ) -> None:
+        self.spec = spec
+        self._folder, self._device, self._dtype = folder, choose_device(device), dtype
+        self._chosen = scheduler, quick
+        self._words: OrderedDict[tuple[str, bool], Words] = OrderedDict()
+        self._parts: Checkpoint | None = None
+
+    @property
+    def parts(self) -> Checkpoint:
+        """The loaded networks."""
+        assert self._parts is not None, "load() first"
+        return self._parts
+
+    def load(self, progress: Progress) -> None:
+        """Open the folder, choose the number format, warm up every batch size."""
+        self._parts = open_checkpoint(
+            self._folder,
+            self._device,
+            lambda stage, part: progress(stage, OPENING * part),
+            *self._chosen,
+        )
+        choose_dtype(self._parts, self._dtype)
+        sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
+        calls = [(size, count + 1) for size in sizes for count in range(self.spec.max_batch)]
+        for done, (size, count) in enumerate(calls, 1):
+            rows = self.begin([self._blank(size)] * count, [None] * count)
+            while rows[0].step < rows[0].steps:
+                self.step(rows)
+            self.decode(rows)
+            progress("warming up", OPENING + (1 - OPENING) * done / len(calls))
+
+    def _blank(self, size: Value | None) -> Request:
+        """The least work that meets every shape of a size."""
+        chosen = {"steps": 1} | ({} if size is None else {"size": size})
+        known = self.spec.defaults()
+        return Request(
+            "", self.spec.name, 0, 0, known | {k: v for k, v in chosen.items() if k in known}
+        )
+
+    @torch.inference_mode()
+    def begin(self, requests: Sequence[Request], previous: Sequence[State | None]) -> list[State]:
+        """A row for each request. Prompts and canvases that are known aren't looked at again, but
+        for a folded canvas that a run starts from, which is encoded each time."""
+        with _memory_errors():
+            words = self._embed([str(request.params["prompt"]) for request in requests])
+            guided = self._guidance(requests)
+            seen = self._views(requests, words, previous)
+            rows = zip(requests, previous, words, guided, seen, strict=True)
+            return [self._row(*each) for each in rows]
+
+    def _row(
+        self,
+        request: Request,
+        previous: State | None,
+        words: Words,
+        guidance: Guidance | None,
+        view: View,
+    ) -> Row:
+        params, parts = request.params, self.parts
+        steps = int(params["steps"])
+        levels = parts.schedule.levels(steps, float(params["strength"]))
+        seed = torch.Generator("cpu").manual_seed(int(params["seed"]))
+        edge = int(parts.unet.config.sample_size)
+        start = self._start(request, view, seed)
+        noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(steps))
+        latents = parts.schedule.start(noise, start, levels.sigmas[0])
+        recipe = (view.digest, *(v for k, v in sorted(params.items()) if k != "size"))
+        row = Row(levels, latents, words, view, recipe, tuple(noises), guidance)
+        row.own = bool(params.get(OWN))
+        row.key = tuple(latents.shape[1:])
+        if int(params.get("size", 0)) > parts.size:
+            row.finer = Finer.of(parts, seed, self._canvas(request), view)
+            row.key = (*row.finer.noise.shape[1:],)
+            if (
+                isinstance(previous, Row)
+                and previous.recipe == recipe
+                and previous.base is not None
+            ):
+                row.base, row.step = previous.base, len(levels.times)
+        return row
+
+    def _start(self, request: Request, view: View, seed: torch.Generator) -> Tensor | None:
+        """The latents that noise is mixed with, if there are any: a network that sees the canvas
+        starts from pure noise at full strength, another one is given the canvas at any, as in the
+        library's picture-to-picture pipelines."""
+        picture = request.inputs.get("canvas")
+        if not self.parts.conditioned:
+            if picture is None or view.canvas is None or not self.parts.sampled:
+                return view.canvas
+            mean, deviation = view.canvas.chunk(2, 1)
+            return mean + deviation * drawn(self.parts, seed, mean.shape[-1], 1)[0]
+        if float(request.params["strength"]) >= 1:
+            return None
+        if self.parts.fold is None:
+            return view.canvas
+        canvas = self._canvas(request)
+        return None if canvas is None else self.parts.encode_pictures(canvas[None])
+
+    def _embed(self, prompts: list[str], against: bool = False) -> list[Words]:
+        """Embeddings of one prompt each, from memory or all new ones in one call."""
+        asked = [(prompt, against) for prompt in prompts]
+        fresh = list(dict.fromkeys(each for each in asked if each not in self._words))
+        if fresh:
+            found = self.parts.encode_words([prompt for prompt, _ in fresh], against)
+            each = zip(*(torch.split(part, 1) for part in found), strict=True)
+            self._words.update(zip(fresh, each, strict=True))
+        chosen = [self._words[each] for each in asked]
+        for one in asked:
+            self._words.move_to_end(one)
+        while len(self._words) > REMEMBERED_PROMPTS:
+            self._words.popitem(last=False)
+        return chosen
+
+    def _guidance(self, requests: Sequence[Request]) -> list[Guidance | None]:
+        """Of each request; a scale of 1 and less is none, as in the library's pipelines."""
+        scales = [float(request.params.get("guidance", 0.0)) for request in requests]
+        guided = [request for request, by in zip(requests, scales, strict=True) if by > 1]
+        words = iter(self._embed([str(each.params.get("negative", "")) for each in guided], True))
+        return [Guidance(next(words), by) if by > 1 else None for by in scales]
+
+    def _views(
+        self,
+        requests: Sequence[Request],
+        words: Sequence[Words],
+        previous: Sequence[State | None],
+    ) -> list[View]:
+        """What the network sees of each canvas, the previous row's view where that is the same."""
+        asked = [
+            Looked(self._canvas(each), str(each.params["prompt"]), said, int(each.params["seed"]))
+            for each, said in zip(requests, words, strict=True)
+        ]
+        return views(self.parts, asked, [row.view for row in previous if isinstance(row, Row)])
+
+    def _canvas(self, request: Request) -> Pixels | None:
+        """The canvas of a request; where it is absent, blank paper for a network that needs one."""
+        canvas = request.inputs.get("canvas")
+        if canvas is not None or not self.parts.conditioned:
+            return canvas
+        blank = self.spec.input("canvas")
+        return np.full((blank.height, blank.width, 3), blank.background, np.uint8)
+
+    @torch.inference_mode()
+    def step(self, states: Sequence[State]) -> None:
+        """One network call over all rows of one size, each at its own level."""
+        stages: dict[tuple[bool, bool], list[Row]] = {}
+        for row in _rows(states):
+            stages.setdefault(row.stage, []).append(row)
+        with _memory_errors():
+            made = [(rows, *self._advance(rows, *stage)) for stage, rows in stages.items()]
+        if not all(bool(torch.isfinite(clean).all()) for _, _, clean in made):
+            raise BadOutput("the network's answer isn't finite")
+        for rows, latents, clean in made:
+            for row, new, estimate in zip(
+                rows, torch.split(latents, 1), torch.split(clean, 1), strict=True
+            ):
+                row.take(new, estimate)
+
+    def _advance(self, rows: list[Row], fine: bool, first: bool) -> tuple[Tensor, Tensor]:
+        schedule = self.parts.schedule
+        sigma, then, times = (
+            self._column(values) for values in zip(*(row.level() for row in rows), strict=True)
+        )
+        if fine and first:
+            latents = grown(self.parts, rows, sigma)
+        else:
+            latents = torch.cat([row.latents for row in rows])
+        step = Step(sigma, then, times, self._drawn(rows))
+        output = self._predict(rows, schedule.scale(latents, sigma), times, fine)
+        return schedule.advance(latents, output, step)
+
+    def _predict(self, rows: list[Row], scaled: Tensor, times: Tensor, fine: bool) -> Tensor:
+        """The network's output, led away from what guided rows are to avoid: one call for all."""
+        guided = [(at, row.guidance) for at, row in enumerate(rows) if row.guidance is not None]
+        words = [row.words for row in rows] + [guidance.words for _, guidance in guided]
+        told = tuple(torch.cat(part) for part in zip(*words, strict=True))
+        times, canvas = times.flatten(), self._beside(rows, fine)
+        if guided:
+            places = [*range(len(rows)), *(at for at, _ in guided)]
+            scaled, times = scaled[places], times[places]
+            canvas = canvas if canvas is None else canvas[places]
+        output = self.parts.predict(scaled, canvas, times, told)
+        for other, (at, guidance) in enumerate(guided, len(rows)):
+            output[at] = output[other] + guidance.scale * (output[at] - output[other])
+        return output[: len(rows)]
+
+    def _drawn(self, rows: list[Row]) -> Tensor | None:
+        """What the schedule draws for the next step, if it draws at all."""
+        found = [row.noise() for row in rows]
+        if all(noise is None for noise in found):
+            return None
+        zeros = next(torch.zeros_like(noise) for noise in found if noise is not None)
+        return torch.cat([zeros if noise is None else noise for noise in found])
+
+    def _beside(self, rows: list[Row], fine: bool) -> Tensor | None:
+        if not self.parts.conditioned:
+            return None
+        seen = [row.finer.canvas if fine and row.finer else row.view.canvas for row in rows]
+        return torch.cat([canvas for canvas in seen if canvas is not None])
+
+    def _column(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
+
+    @torch.inference_mode()
+    def decode(self, states: Sequence[State]) -> list[Payload]:
+        """The clean estimates as pictures, uint8 (H, W, 3), one call a size; enlarged where a row
+        isn't at its own size yet."""
+        rows = _rows(states)
+        clean = [row.clean for row in rows if row.clean is not None]
+        assert len(clean) == len(states), "decoded before its first step"
+        calls: dict[tuple[int, int, bool], list[int]] = {}
+        for index, (row, latents) in enumerate(zip(rows, clean, strict=True)):
+            own = row.own and row.step == row.steps
+            calls.setdefault((latents.shape[-1], row.edge, own), []).append(index)
+        pictures: dict[int, Payload] = {}
+        for (edge, wanted, own), indices in calls.items():
+            with _memory_errors():
+                decoded = self.parts.decode(torch.cat([clean[i] for i in indices]), own)
+                decoded = enlarged(decoded) if wanted > edge else decoded
+            if not bool(torch.isfinite(decoded).all()):
+                raise BadOutput("the decoder's answer isn't finite")
+            pictures.update(zip(indices, map(Picture, to_pixels(decoded)), strict=True))
+        return [pictures[index] for index in range(len(clean))]
+
+
+def _rows(states: Sequence[State]) -> list[Row]:
+    rows = [state for state in states if isinstance(state, Row)]
+    assert len(rows) == len(states), "a state of another model"
+    return rows
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise OutOfMemory(str(error)) from error

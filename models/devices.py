@@ -11,7 +11,7 @@ import time
 import torch
 
 from models.base import CannotLoad
-from models.checkpoint import Checkpoint
+from models.networks import Networks
 
 TIMED_CALLS = 3
 
@@ -28,7 +28,7 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
+def choose_dtype(checkpoint: Networks, wanted: str) -> None:
     """Set the number format: the named one, or with `auto` what is fastest here.
 
     On a CPU bf16 is a few times faster than fp32 with AMX and many times slower without, so both
@@ -48,12 +48,12 @@ def choose_dtype(checkpoint: Checkpoint, wanted: str) -> None:
         checkpoint.to(torch.bfloat16 if modern else torch.float16)
 
 
-def _time_call(checkpoint: Checkpoint, dtype: torch.dtype) -> float:
+def _time_call(checkpoint: Networks, dtype: torch.dtype) -> float:
     """Seconds of the fastest of a few calls of network and decoder."""
     checkpoint.to(dtype)
-    edge, channels = int(checkpoint.unet.config.sample_size), checkpoint.channels
+    edge, channels = checkpoint.edge, checkpoint.channels
     latents = torch.zeros(1, channels, edge, edge, device=checkpoint.device)
-    others = int(checkpoint.unet.config.in_channels) - channels
+    others = checkpoint.beside
     canvas = torch.zeros(1, others, edge, edge, device=checkpoint.device) if others else None
     spent = []
     with torch.inference_mode():

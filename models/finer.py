@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checkpoint import Checkpoint
+from models.networks import Networks
 from models.sigmas import Levels
 from models.views import View, finer_view
 
@@ -45,28 +45,28 @@ class Finer:
     @classmethod
     def of(
         cls,
-        parts: Checkpoint,
+        parts: Networks,
         seed: torch.Generator,
         canvas: NDArray[np.uint8] | None,
         view: View,
     ) -> Finer:
         """`seed` goes on where the first run's noise left it; `view` is of the same canvas."""
-        edge = TIMES * int(parts.unet.config.sample_size)
+        edge = TIMES * parts.edge
         noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(STEPS))
         seen = None
-        if canvas is not None and parts.conditioned:
+        if canvas is not None and parts.beside:
             large = canvas if parts.fold else canvas.repeat(TIMES, 0).repeat(TIMES, 1)
             seen = finer_view(parts, view, large, edge)
         return cls(parts.schedule.levels(STEPS, STRENGTH), noise, seen, tuple(noises))
 
 
-def drawn(parts: Checkpoint, seed: torch.Generator, edge: int, count: int) -> list[Tensor]:
+def drawn(parts: Networks, seed: torch.Generator, edge: int, count: int) -> list[Tensor]:
     """`count` times noise (1, c, edge, edge), drawn on the CPU: a seed is the same everywhere."""
     shape = (1, parts.channels, edge, edge)
     return [torch.randn(shape, generator=seed).to(parts.device) for _ in range(count)]
 
 
-def grown(parts: Checkpoint, rows: Sequence[Finished], sigma: Tensor) -> Tensor:
+def grown(parts: Networks, rows: Sequence[Finished], sigma: Tensor) -> Tensor:
     """Where the second runs of finished rows start: latents (n, c, 2h, 2w); sigma (n, 1, 1, 1)."""
     pictures = parts.decode(torch.cat([row.base for row in rows if row.base is not None]))
     large = parts.encode(enlarged(pictures))

@@ -1,10 +1,10 @@
-"""The UNet family: latent diffusion checkpoints as a `Model` that paints row by row.
+"""Latent diffusion as a `Model` that paints row by row, whatever the family of its networks.
 
-Role: serves any diffusers folder with a UNet2DConditionModel, a CLIPTextModel and an AutoencoderKL
-or AutoencoderTiny: SD-Turbo's class (text to picture, picture to picture) and networks that see the
-canvas in further input channels, encoded or folded. `begin` encodes what is new, `step` is one
-network call for rows at different steps, `decode` shows their clean estimates. A model whose spec
-has a parameter `size` goes on from the finished picture to one twice as large (`models.finer`).
+Role: `begin` encodes what is new, `step` is one network call for rows at different steps, `decode`
+shows their clean estimates. A network may see the canvas (in further input channels, encoded or
+folded); for one that doesn't, the canvas is what a run starts from, as in the library's
+picture-to-picture pipelines. A model whose spec has a parameter `size` goes on from the finished
+picture to one twice as large (`models.finer`).
 
 Invariants: a batch gives what its rows alone give; a call that raises leaves its rows as they
 were; weights are on the model, everything of a person is on the `Row` (what the network sees of the
@@ -36,9 +36,9 @@ from models.base import (
     State,
     Value,
 )
-from models.checkpoint import Checkpoint, open_checkpoint, to_pixels
 from models.devices import choose_device, choose_dtype
 from models.finer import Finer, drawn, enlarged, grown
+from models.networks import Networks, Opener, to_pixels
 from models.row import Guidance, Row
 from models.sigmas import Step
 from models.texts import Words
@@ -52,38 +52,27 @@ OPENING = 0.75
 Pixels = NDArray[np.uint8]
 
 
-class UNetModel:
-    """See the module. `folder` is a diffusers folder or a hub id; `scheduler` and `quick` as in
-    `open_checkpoint`."""
+class LatentModel:
+    """See the module. `opener` opens the networks of some family."""
 
     def __init__(
-        self,
-        folder: str,
-        spec: ModelSpec,
-        device: str = "cpu",
-        dtype: str = "auto",
-        scheduler: str = "",
-        quick: str = "",
+        self, opener: Opener, spec: ModelSpec, device: str = "cpu", dtype: str = "auto"
     ) -> None:
         self.spec = spec
-        self._folder, self._device, self._dtype = folder, choose_device(device), dtype
-        self._chosen = scheduler, quick
+        self._opener, self._device, self._dtype = opener, choose_device(device), dtype
         self._words: OrderedDict[tuple[str, bool], Words] = OrderedDict()
-        self._parts: Checkpoint | None = None
+        self._parts: Networks | None = None
 
     @property
-    def parts(self) -> Checkpoint:
+    def parts(self) -> Networks:
         """The loaded networks."""
         assert self._parts is not None, "load() first"
         return self._parts
 
     def load(self, progress: Progress) -> None:
         """Open the folder, choose the number format, warm up every batch size."""
-        self._parts = open_checkpoint(
-            self._folder,
-            self._device,
-            lambda stage, part: progress(stage, OPENING * part),
-            *self._chosen,
+        self._parts = self._opener(
+            self._device, lambda stage, part: progress(stage, OPENING * part)
         )
         choose_dtype(self._parts, self._dtype)
         sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
@@ -126,7 +115,7 @@ class UNetModel:
         steps = int(params["steps"])
         levels = parts.schedule.levels(steps, float(params["strength"]))
         seed = torch.Generator("cpu").manual_seed(int(params["seed"]))
-        edge = int(parts.unet.config.sample_size)
+        edge = parts.edge
         start = self._start(request, view, seed)
         noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(steps))
         latents = parts.schedule.start(noise, start, levels.sigmas[0])
@@ -150,7 +139,7 @@ class UNetModel:
         starts from pure noise at full strength, another one is given the canvas at any, as in the
         library's picture-to-picture pipelines."""
         picture = request.inputs.get("canvas")
-        if not self.parts.conditioned:
+        if not self.parts.beside:
             if picture is None or view.canvas is None or not self.parts.sampled:
                 return view.canvas
             mean, deviation = view.canvas.chunk(2, 1)
@@ -200,7 +189,7 @@ class UNetModel:
     def _canvas(self, request: Request) -> Pixels | None:
         """The canvas of a request; where it is absent, blank paper for a network that needs one."""
         canvas = request.inputs.get("canvas")
-        if canvas is not None or not self.parts.conditioned:
+        if canvas is not None or not self.parts.beside:
             return canvas
         blank = self.spec.input("canvas")
         return np.full((blank.height, blank.width, 3), blank.background, np.uint8)
@@ -258,7 +247,7 @@ class UNetModel:
         return torch.cat([zeros if noise is None else noise for noise in found])
 
     def _beside(self, rows: list[Row], fine: bool) -> Tensor | None:
-        if not self.parts.conditioned:
+        if not self.parts.beside:
             return None
         seen = [row.finer.canvas if fine and row.finer else row.view.canvas for row in rows]
         return torch.cat([canvas for canvas in seen if canvas is not None])

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
-from models.checkpoint import LARGE_KINDS
 from models.folders import local
+from models.latent import OWN, LatentModel
 from models.parts import read_index
 from models.presets import Preset, preset as known_by
-from models.unet import OWN, UNetModel
+from models.unet import LARGE_KINDS, opener
 
 CLASSES = ("StableDiffusion", "StableDiffusionXL")
 """Pipelines whose parts are opened; each has kinds of its own (Img2Img, Inpaint)."""
@@ -34,7 +34,7 @@ def build(
     tiny: str = "",
     steps: int = 0,
     max_batch: int = 0,
-) -> UNetModel:
+) -> LatentModel:
     """An unloaded model called `name`, of a preset or of the `checkpoint` (a folder or hub id).
     `scheduler` and `tiny` (an autoencoder's id or folder, "none": the checkpoint's own) replace the
     preset's, `steps` what a request has that doesn't say. Raises `CannotLoad`."""
@@ -47,7 +47,8 @@ def build(
     quick = "" if tiny == "none" else tiny or found.tiny
     parameters = tuple(_parameters(found, steps or found.steps, bool(quick)))
     spec = spec_of(name, found, size_of(own), parameters, rows)
-    return UNetModel(str(own), spec, device, dtype, scheduler or found.scheduler, quick)
+    opened = opener(str(own), scheduler or found.scheduler, quick)
+    return LatentModel(opened, spec, device, dtype)
 
 
 def spec_of(

@@ -26,6 +26,7 @@ from models.fold import Fold, open_fold
 from models.folders import local
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
+from models.networks import Opener
 from models.packed import pack
 from models.parts import Index, open_part, open_whole, read_index, refusing
 from models.sigmas import Schedule, schedule_of
@@ -49,9 +50,9 @@ LARGE_KINDS = {**CLIP, **SECOND, **PAINTING}
 
 @dataclass
 class Checkpoint:
-    """The parts of one folder. `size` is the picture's edge in pixels, `factor` pixels a latent.
-    `quick`: an autoencoder that stands in for the checkpoint's own wherever that isn't asked for
-    (it decodes and encodes several times faster)."""
+    """The parts of one folder, as `models.networks.Networks`. `factor` is pixels a latent. `quick`:
+    an autoencoder that stands in for the checkpoint's own wherever that isn't asked for (it decodes
+    and encodes several times faster)."""
 
     unet: Any
     vae: Any
@@ -64,15 +65,14 @@ class Checkpoint:
     dtype: torch.dtype = torch.float32
 
     @property
-    def conditioned(self) -> bool:
-        """Whether the network sees the canvas, folded or encoded, beside the noisy latents."""
-        return int(self.unet.config.in_channels) > self.channels
+    def beside(self) -> int:
+        return int(self.unet.config.in_channels) - self.channels
 
     @property
     def sampled(self) -> bool:
         """Whether a run starts from a sample of what the canvas may be encoded as: the library's
         pipelines draw one, before the noise, where the network doesn't see the canvas."""
-        return not self.conditioned and isinstance(self.quick or self.vae, AutoencoderKL)
+        return not self.beside and isinstance(self.quick or self.vae, AutoencoderKL)
 
     @property
     def channels(self) -> int:
@@ -85,8 +85,12 @@ class Checkpoint:
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @property
+    def edge(self) -> int:
+        return int(self.unet.config.sample_size)
+
+    @property
     def size(self) -> int:
-        return int(self.unet.config.sample_size) * self.factor
+        return self.edge * self.factor
 
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on."""
@@ -184,7 +188,7 @@ class Checkpoint:
         classes = self.unet.config.get("num_class_embeds")
         if not classes:
             return {}
-        times = round(math.log2(latents.shape[-1] / int(self.unet.config.sample_size)))
+        times = round(math.log2(latents.shape[-1] / self.edge))
         which = min(max(classes // 2 + times, 0), classes - 1)
         return {"class_labels": torch.full((len(latents),), which, device=self.device)}
 
@@ -202,12 +206,6 @@ def _check_layout(folder: str, parts: Checkpoint) -> None:
 def _normal(vae: Any) -> tuple[float, float]:
     """What is taken from latents, and what they are multiplied by, to be of the usual size."""
     return float(vae.config.get("shift_factor") or 0.0), float(vae.config.scaling_factor)
-
-
-def to_pixels(pictures: Tensor) -> NDArray[np.uint8]:
-    """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
-    values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def _packed(values: Tensor) -> Tensor:
@@ -248,6 +246,11 @@ def open_checkpoint(
     _check_layout(folder, checkpoint)
     checkpoint.to(torch.float32)
     return checkpoint
+
+
+def opener(folder: str, scheduler: str = "", quick: str = "") -> Opener:
+    """Opens that folder, when it is called."""
+    return lambda device, progress: open_checkpoint(folder, device, progress, scheduler, quick)
 
 
 def _open_quick(quick: str, parts: Checkpoint) -> AutoencoderTiny:
@@ -291,10 +294,10 @@ def _check_told(folder: str, parts: Checkpoint) -> None:
 
 def _check_channels(folder: str, parts: Checkpoint) -> None:
     """Whether the network takes latents, or latents and what is seen of a canvas."""
-    takes, latents = int(parts.unet.config.in_channels), parts.channels
-    beside = latents if parts.fold is None else parts.fold.channels
-    if takes not in (latents, latents + beside):
+    latents, seen = parts.channels, parts.channels if parts.fold is None else parts.fold.channels
+    if parts.beside not in (0, seen):
         raise CannotLoad(
-            f"{folder}: its UNet takes {takes} channels, where latents have {latents} and what is "
-            f"seen of a canvas {beside}; a folded canvas is described by canvas.json in the folder"
+            f"{folder}: its UNet takes {latents + parts.beside} channels, where latents have "
+            f"{latents} and what is seen of a canvas {seen}; a folded canvas is described by "
+            f"canvas.json in the folder"
         )

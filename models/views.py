@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checkpoint import Checkpoint
 from models.layout import complete, enlarged, planned
+from models.networks import Networks
 from models.texts import Words
 
 Pixels = NDArray[np.uint8]
@@ -57,20 +57,20 @@ class Looked:
         return code.digest()
 
 
-def views(parts: Checkpoint, asked: Sequence[Looked], before: Iterable[View]) -> list[View]:
+def views(parts: Networks, asked: Sequence[Looked], before: Iterable[View]) -> list[View]:
     """A view each: one of those `before` where it is the same, or new ones, encoded in one call."""
     digests = [each.digest(parts.layout is not None) for each in asked]
     known = {b"": View(b"")} | {view.digest: view for view in before}
     fresh = {d: each for d, each in zip(digests, asked, strict=True) if d not in known}
     if fresh:
         pictures = np.stack([each.picture for each in fresh.values() if each.picture is not None])
-        seen = torch.split(parts.see(pictures, int(parts.unet.config.sample_size)), 1)
+        seen = torch.split(parts.see(pictures, parts.edge), 1)
         for (digest, each), canvas in zip(fresh.items(), seen, strict=True):
             known[digest] = _completed(parts, digest, each, canvas)
     return [known[digest] for digest in digests]
 
 
-def _completed(parts: Checkpoint, digest: bytes, asked: Looked, canvas: Tensor) -> View:
+def _completed(parts: Networks, digest: bytes, asked: Looked, canvas: Tensor) -> View:
     if parts.layout is None:
         return View(digest, canvas)
     layout = planned(parts.layout, canvas, asked.words[0], asked.seed)
@@ -79,7 +79,7 @@ def _completed(parts: Checkpoint, digest: bytes, asked: Looked, canvas: Tensor) 
     return View(digest, complete(canvas, layout, parts.layout.shape.cells), layout)
 
 
-def finer_view(parts: Checkpoint, view: View, picture: Pixels, edge: int) -> Tensor:
+def finer_view(parts: Networks, view: View, picture: Pixels, edge: int) -> Tensor:
     """The same canvas as `view` for latents of `edge`: (1, k, edge, edge)."""
     canvas = parts.see(picture[None], edge)
     if view.layout is None or parts.layout is None:

@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderTiny
 
 from models import patches
-from models.checkpoint import to_pixels
+from models.networks import to_pixels
 from models.scenes.asked import prompt
 from models.scenes.autoencoder import picture_loss, start_linear, to_tensor, train_autoencoder
 from models.scenes.board import on_grid

@@ -11,20 +11,20 @@ import torch
 from numpy.typing import NDArray
 
 from models.base import Picture, Request
-from models.checkpoint import to_pixels
+from models.latent import LatentModel
+from models.networks import to_pixels
 from models.scenes.dataset import HELD_OUT, held_out
 from models.scenes.measures import psnr, region_error, sharpness, thumbnails
 from models.scenes.model import SPEC, WEIGHTS, build
 from models.scenes.painter import Scene, paint_scene, redraw
 from models.scenes.palette import UNPAINTED, VOCABULARY
-from models.unet import UNetModel
 
 Pixels = NDArray[np.uint8]
 LIMIT = 40e6
 
 
 @pytest.fixture(scope="module")
-def model() -> UNetModel:
+def model() -> LatentModel:
     model = build("cpu", "float32")
     model.load(lambda stage, share: None)
     return model
@@ -35,7 +35,7 @@ def scenes() -> list[Scene]:
     return list(held_out(6))
 
 
-def paint(model: UNetModel, canvas: Pixels | None, **params: object) -> Pixels:
+def paint(model: LatentModel, canvas: Pixels | None, **params: object) -> Pixels:
     inputs = {} if canvas is None else {"canvas": canvas}
     values = SPEC.defaults() | SPEC.check(params)
     rows = model.begin([Request("s", "scenes", 1, 1, values, inputs)], [None])
@@ -55,7 +55,7 @@ def test_the_folder_opens_component_by_component() -> None:
     assert sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file()) < LIMIT
 
 
-def test_the_autoencoder_is_good_enough(model: UNetModel, scenes: list[Scene]) -> None:
+def test_the_autoencoder_is_good_enough(model: LatentModel, scenes: list[Scene]) -> None:
     truths = np.stack([scene.painting for scene in scenes])
     parts = model.parts
     with torch.inference_mode():
@@ -66,7 +66,7 @@ def test_the_autoencoder_is_good_enough(model: UNetModel, scenes: list[Scene]) -
 
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_regions_come_out_as_their_material(
-    model: UNetModel, scenes: list[Scene], steps: int
+    model: LatentModel, scenes: list[Scene], steps: int
 ) -> None:
     words = [", ".join(scene.words.values()) for scene in scenes]
     canvases = [redraw(scene, 1, "whole").canvas for scene in scenes]
@@ -80,7 +80,9 @@ def test_regions_come_out_as_their_material(
 
 
 @pytest.mark.parametrize(("group", "least"), [("time", 0.9), ("season", 0.75)])
-def test_words_are_obeyed_on_held_out_canvases(model: UNetModel, group: str, least: float) -> None:
+def test_words_are_obeyed_on_held_out_canvases(
+    model: LatentModel, group: str, least: float
+) -> None:
     """Of the painter's pictures of one layout, one for each word, the network's picture is nearest
     to that of the word which it was asked for."""
     right: list[bool] = []
@@ -97,7 +99,7 @@ def test_words_are_obeyed_on_held_out_canvases(model: UNetModel, group: str, lea
     assert np.mean(right) >= least
 
 
-def test_night_is_dark_and_winter_is_pale(model: UNetModel, scenes: list[Scene]) -> None:
+def test_night_is_dark_and_winter_is_pale(model: LatentModel, scenes: list[Scene]) -> None:
     for scene in scenes[:3]:
         canvas = redraw(scene, 2, "whole").canvas
         day = paint(model, canvas, prompt="day, summer", steps=2)
@@ -111,7 +113,7 @@ def test_night_is_dark_and_winter_is_pale(model: UNetModel, scenes: list[Scene])
     assert summer[1] > summer[2] + 20
 
 
-def test_an_empty_canvas_differs_by_seed_and_a_seed_is_one_picture(model: UNetModel) -> None:
+def test_an_empty_canvas_differs_by_seed_and_a_seed_is_one_picture(model: LatentModel) -> None:
     blank = np.full((256, 256, 3), UNPAINTED, np.uint8)
     first, again = (paint(model, blank, prompt="day", seed=1, steps=2) for _ in range(2))
     assert np.array_equal(first, again)
@@ -120,7 +122,7 @@ def test_an_empty_canvas_differs_by_seed_and_a_seed_is_one_picture(model: UNetMo
     assert np.abs(first.astype(int) - other).mean() > 8
 
 
-def test_unknown_words_do_little(model: UNetModel, scenes: list[Scene]) -> None:
+def test_unknown_words_do_little(model: LatentModel, scenes: list[Scene]) -> None:
     canvas = redraw(scenes[0], 3, "whole").canvas
     plain = paint(model, canvas, prompt="day, summer", steps=2)
     strange = paint(model, canvas, prompt="day, summer xylophone qwertz", steps=2)

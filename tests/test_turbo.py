@@ -9,11 +9,11 @@ import pytest
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler
 
 from models.base import CannotLoad, ModelSpec, Request
-from models.checkpoint import LARGE_KINDS
+from models.latent import LatentModel
 from models.presets import MOST_STEPS, PARTS, PRESETS
 from models.sigmas import KINDS
 from models.turbo import build
-from models.unet import UNetModel
+from models.unet import LARGE_KINDS
 from server.registry import find
 from tests.pen import drawing
 from tests.serving import serving
@@ -41,7 +41,7 @@ def names(spec: ModelSpec) -> list[str]:
     return [parameter.name for parameter in spec.parameters]
 
 
-def loaded(model: UNetModel) -> UNetModel:
+def loaded(model: LatentModel) -> LatentModel:
     model.load(lambda stage, share: None)
     return model
 
@@ -101,7 +101,7 @@ def test_the_quick_autoencoder_shows_and_the_own_one_finishes_on_request(
     plain = loaded(build("mine", checkpoint=str(folder), dtype="fp32"))
     asked = {"prompt": "sunset", "seed": 3, "steps": 2}
 
-    def shown(model: UNetModel, step: int, **more: object) -> bytes:
+    def shown(model: LatentModel, step: int, **more: object) -> bytes:
         params = model.spec.defaults() | model.spec.check(asked | more)
         (row,) = model.begin([Request("s", "mine", 1, 1, params)], [None])
         for _ in range(step):

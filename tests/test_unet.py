@@ -23,11 +23,12 @@ from models.base import (
     Model,
     OutOfMemory,
 )
+from models.latent import LatentModel
 from models.row import Row
 from models.scenes.nets import Shape, make_autoencoder, make_painter, save_weights
 from models.sigmas import Consistency, Euler, Flow, Step, schedule_of
 from models.texts import Words
-from models.unet import UNetModel
+from models.unet import opener
 from tests.tiny_unet import (
     SIZE,
     SPEC,
@@ -295,13 +296,15 @@ def test_pictures_are_bytes_of_the_right_shape(scenes_folder: Path) -> None:
 
 
 def test_auto_takes_a_format_and_unknown_ones_are_refused(scenes_folder: Path) -> None:
-    model = UNetModel(str(scenes_folder), SPEC, "cpu", "auto")
+    model = LatentModel(opener(str(scenes_folder)), SPEC, "cpu", "auto")
     told: list[float] = []
     model.load(lambda stage, share: told.append(share))
     assert model.parts.dtype in (torch.bfloat16, torch.float32)
     assert told[-1] == 1.0
     with pytest.raises(CannotLoad, match="float64"):
-        UNetModel(str(scenes_folder), SPEC, "cpu", "float64").load(lambda stage, share: None)
+        LatentModel(opener(str(scenes_folder)), SPEC, "cpu", "float64").load(
+            lambda stage, share: None
+        )
 
 
 def test_strength_out_of_range_is_refused() -> None:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.base import Request
+from models.latent import LatentModel
 from models.row import Row
-from models.unet import UNetModel
 from tests.tiny_turbo import BETAS, make_turbo
 from tests.tiny_unet import SIZE, ask, canvas_of, finish, opened, pixels
 
@@ -55,18 +55,18 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> UNetModel:
+def model(folder: Path) -> LatentModel:
     return opened(folder)
 
 
-def ours(model: UNetModel, request: Request) -> Floats:
+def ours(model: LatentModel, request: Request) -> Floats:
     """The finished picture of a request, alone, in 0..1."""
     (row,) = finish(model, [request])
     return shown(model, row)
 
 
 @torch.inference_mode()
-def shown(model: UNetModel, row: Row) -> Floats:
+def shown(model: LatentModel, row: Row) -> Floats:
     assert row.clean is not None
     picture = (model.parts.decode(row.clean) / 2 + 0.5).clamp(0, 1)
     return picture[0].permute(1, 2, 0).numpy()
@@ -81,7 +81,7 @@ def theirs(kind: Any, folder: Path, seed: int, **asked: Any) -> Floats:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 8])
-def test_text_to_picture_equals_diffusers(folder: Path, model: UNetModel, steps: int) -> None:
+def test_text_to_picture_equals_diffusers(folder: Path, model: LatentModel, steps: int) -> None:
     expected = theirs(
         AutoPipelineForText2Image, folder, 7, prompt="a red house", num_inference_steps=steps,
         guidance_scale=0.0, height=SIZE, width=SIZE,
@@ -95,7 +95,7 @@ def test_text_to_picture_equals_diffusers(folder: Path, model: UNetModel, steps:
     ("steps", "of"), [(1, 1), (1, 2), (2, 4), (3, 4), (4, 5), (4, 8), (8, 10), (8, 8)]
 )
 def test_picture_to_picture_equals_diffusers(
-    folder: Path, model: UNetModel, steps: int, of: int
+    folder: Path, model: LatentModel, steps: int, of: int
 ) -> None:
     canvas = canvas_of(4)
     expected = theirs(
@@ -107,7 +107,7 @@ def test_picture_to_picture_equals_diffusers(
 
 
 @pytest.mark.parametrize("negative", ["", "winter"])
-def test_guidance_equals_diffusers(folder: Path, model: UNetModel, negative: str) -> None:
+def test_guidance_equals_diffusers(folder: Path, model: LatentModel, negative: str) -> None:
     expected = theirs(
         AutoPipelineForText2Image, folder, 3, prompt="a red house",
         negative_prompt=negative or None, num_inference_steps=2, guidance_scale=3.0, height=SIZE,
@@ -119,7 +119,7 @@ def test_guidance_equals_diffusers(folder: Path, model: UNetModel, negative: str
     assert np.abs(ours(model, without) - expected).max() > 10 * NEAR
 
 
-def test_rows_in_flight_beside_others_equal_rows_alone(model: UNetModel) -> None:
+def test_rows_in_flight_beside_others_equal_rows_alone(model: LatentModel) -> None:
     asked = [
         ask(canvas_of(1), prompt="sunset", seed=1, steps=4, strength=0.8),
         ask(prompt="a red house", negative="night", guidance=4.0, seed=2, steps=3),

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from models.base import InputSpec, ModelSpec, Parameter, Request, Track
+from models.latent import LatentModel
 from models.layout import Layout, LayoutShape, enlarged, save_layout, unfolded
+from models.row import Row
 from models.scenes.nets import (
     FOLD,
     Shape,
@@ -19,7 +21,7 @@ from models.scenes.nets import (
     save_weights,
 )
 from models.scenes.palette import PALETTE, UNPAINTED
-from models.unet import Row, UNetModel
+from models.unet import opener
 
 SIZE, EDGE, CELLS = 64, 8, FOLD.cells
 SKY = list(PALETTE).index("sky")
@@ -40,7 +42,7 @@ SPEC = ModelSpec(
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> UNetModel:
+def model(tmp_path_factory: pytest.TempPathFactory) -> LatentModel:
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("scenes")
     shape = Shape(
@@ -53,7 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> UNetModel:
     save_weights(folder, make_autoencoder(shape), painter, tokenizer)
     kinds = LayoutShape(len(FOLD.colours), CELLS, words=16, code=8, mood=16, widths=(8, 16, 16))
     save_layout(Layout(kinds), folder)
-    model = UNetModel(str(folder), SPEC, "cpu", "float32")
+    model = LatentModel(opener(str(folder)), SPEC, "cpu", "float32")
     model.load(lambda stage, share: None)
     return model
 
@@ -70,7 +72,7 @@ def ask(canvas: np.ndarray | None = None, **params: object) -> Request:
     return Request("s", "tiny", 1, 1, SPEC.defaults() | SPEC.check(params), inputs)
 
 
-def begun(model: UNetModel, *asked: Request, before: Row | None = None) -> list[Row]:
+def begun(model: LatentModel, *asked: Request, before: Row | None = None) -> list[Row]:
     return cast("list[Row]", model.begin(asked, [before] * len(asked)))
 
 
@@ -79,7 +81,7 @@ def seen(row: Row) -> torch.Tensor:
     return row.view.canvas
 
 
-def test_the_network_sees_no_bare_paper_and_all_that_was_drawn(model: UNetModel) -> None:
+def test_the_network_sees_no_bare_paper_and_all_that_was_drawn(model: LatentModel) -> None:
     for row in begun(model, ask(half(), seed=3), ask(None, seed=3)):
         assert unfolded(seen(row), CELLS)[:, -1].max() == 0
         assert unfolded(seen(row), CELLS).sum(1).min() == 1
@@ -87,7 +89,7 @@ def test_the_network_sees_no_bare_paper_and_all_that_was_drawn(model: UNetModel)
     assert (unfolded(seen(row), CELLS)[0, SKY, :EDGE] == 1).all()
 
 
-def test_a_seed_is_a_scene_and_a_prompt_another(model: UNetModel) -> None:
+def test_a_seed_is_a_scene_and_a_prompt_another(model: LatentModel) -> None:
     first, same, seed, prompt = begun(
         model, ask(half(), seed=3), ask(half(), seed=3, steps=4), ask(half(), seed=4),
         ask(half(), seed=3, prompt="winter"),
@@ -97,7 +99,7 @@ def test_a_seed_is_a_scene_and_a_prompt_another(model: UNetModel) -> None:
     assert not torch.equal(seen(first), seen(prompt))
 
 
-def test_a_layout_is_made_once(model: UNetModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layout_is_made_once(model: LatentModel, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = begun(model, ask(half(), seed=3))
     calls: list[int] = []
     monkeypatch.setattr("models.views.planned", lambda *_: calls.append(1))
@@ -108,7 +110,7 @@ def test_a_layout_is_made_once(model: UNetModel, monkeypatch: pytest.MonkeyPatch
     assert calls == [1]
 
 
-def test_a_whole_canvas_is_seen_as_it_is(model: UNetModel) -> None:
+def test_a_whole_canvas_is_seen_as_it_is(model: LatentModel) -> None:
     canvas = np.full((SIZE, SIZE, 3), PALETTE["sky"], np.uint8)
     one, other = begun(model, ask(canvas, seed=1), ask(canvas, seed=2))
     assert one.view.layout is None
@@ -116,7 +118,7 @@ def test_a_whole_canvas_is_seen_as_it_is(model: UNetModel) -> None:
     assert torch.equal(seen(one), model.parts.see(canvas[None], EDGE))
 
 
-def test_the_finer_picture_shows_the_same_layout(model: UNetModel) -> None:
+def test_the_finer_picture_shows_the_same_layout(model: LatentModel) -> None:
     (row,) = begun(model, ask(half(), seed=3, size=2 * SIZE))
     assert row.finer is not None
     assert row.finer.canvas is not None
@@ -124,7 +126,7 @@ def test_the_finer_picture_shows_the_same_layout(model: UNetModel) -> None:
     assert torch.equal(enlarged(small, 4 * EDGE), large)
 
 
-def test_a_layout_counts_as_memory_of_its_row(model: UNetModel) -> None:
+def test_a_layout_counts_as_memory_of_its_row(model: LatentModel) -> None:
     drawn, bare = begun(model, ask(np.full((SIZE, SIZE, 3), PALETTE["sky"], np.uint8)), ask(half()))
     assert bare.view.layout is not None
     assert bare.nbytes == drawn.nbytes + bare.view.layout.nbytes

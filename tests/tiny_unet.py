@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.base import InputSpec, ModelSpec, Parameter, Picture, Request, State, Track
+from models.latent import LatentModel
 from models.row import Row
 from models.scenes.nets import (
     Shape,
@@ -19,7 +20,7 @@ from models.scenes.nets import (
     make_tokenizer,
     save_weights,
 )
-from models.unet import UNetModel
+from models.unet import opener
 
 SIZE = 64
 SPEC = ModelSpec(
@@ -51,20 +52,20 @@ def ask(canvas: Pixels | None = None, **params: object) -> Request:
     return Request("s", "tiny", 1, 1, SPEC.defaults() | SPEC.check(params), inputs)
 
 
-def opened(folder: Path, scheduler: str = "") -> UNetModel:
-    model = UNetModel(str(folder), SPEC, "cpu", "float32", scheduler)
+def opened(folder: Path, scheduler: str = "") -> LatentModel:
+    model = LatentModel(opener(str(folder), scheduler), SPEC, "cpu", "float32")
     model.load(lambda stage, share: None)
     return model
 
 
-def finish(model: UNetModel, requests: Sequence[Request]) -> list[Row]:
+def finish(model: LatentModel, requests: Sequence[Request]) -> list[Row]:
     rows = model.begin(requests, [None] * len(requests))
     while any(row.step < row.steps for row in rows):
         model.step([row for row in rows if row.step < row.steps])
     return cast("list[Row]", rows)
 
 
-def pixels(model: UNetModel, states: Sequence[State]) -> list[Pixels]:
+def pixels(model: LatentModel, states: Sequence[State]) -> list[Pixels]:
     return [cast("Picture", payload).pixels for payload in model.decode(states)]
 
 

@@ -15,8 +15,9 @@ from models.base import (
     Track,
     WordGroup,
 )
+from models.latent import LatentModel
 from models.scenes.palette import PALETTE, UNPAINTED, VOCABULARY
-from models.unet import UNetModel
+from models.unet import opener
 
 WEIGHTS = Path(__file__).parent / "weights"
 SIZE = 256
@@ -51,6 +52,6 @@ SPEC = ModelSpec(
 )  # fmt: skip
 
 
-def build(device: str = "cpu", dtype: str = "auto", weights: str = str(WEIGHTS)) -> UNetModel:
+def build(device: str = "cpu", dtype: str = "auto", weights: str = str(WEIGHTS)) -> LatentModel:
     """An unloaded `scenes` model; `weights` is a folder of the same layout."""
-    return UNetModel(weights, SPEC, device, dtype)
+    return LatentModel(opener(weights), SPEC, device, dtype)

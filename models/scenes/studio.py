@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from models.base import Picture, Request
-from models.checkpoint import to_pixels
+from models.networks import to_pixels
 from models.scenes.dataset import Bytes
 from models.scenes.model import WEIGHTS, build
 

@@ -1,0 +1,99 @@
+"""What a family of latent diffusion models brings: its networks, and what they do to tensors.
+
+Role: the seam between the way that every picture takes (`models.latent`) and the families
+(`models.unet`, …), each of which opens a folder and answers these verbs. Latents are normalised, of
+the usual size 1. Invariant: inputs and results are fp32, whatever format the networks run in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.base import Progress
+from models.fold import Fold
+from models.layout import Layout
+from models.sigmas import Schedule
+from models.texts import Words
+
+Pixels = NDArray[np.uint8]
+
+
+class Networks(Protocol):
+    """One opened checkpoint. It keeps nothing of any person."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def channels(self) -> int:
+        """Of latents."""
+
+    @property
+    def edge(self) -> int:
+        """Of latents, at the size that the networks were taught."""
+
+    @property
+    def size(self) -> int:
+        """Of pictures, in pixels, at that size."""
+
+    @property
+    def beside(self) -> int:
+        """Channels of what the network sees of a canvas; 0: it sees none, and a run starts from the
+        canvas instead."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether a run starts from a sample of what the canvas may be encoded as, drawn before the
+        noise; `see` gives mean and standard deviation then."""
+
+    @property
+    def fold(self) -> Fold | None:
+        """How a canvas is folded to latent size; None: it is encoded."""
+
+    @property
+    def layout(self) -> Layout | None:
+        """What bare paper shows; None: it stays bare."""
+
+    def to(self, dtype: torch.dtype) -> None:
+        """Run the networks in `dtype` from now on."""
+
+    def encode_words(self, prompts: list[str], against: bool = False) -> Words:
+        """Embeddings of prompts, or (`against`) of what guidance leads away from."""
+
+    def encode_pictures(self, pictures: Pixels) -> Tensor:
+        """Latents (n, c, h, w) of pictures (n, H, W, 3)."""
+
+    def see(self, pictures: Pixels, edge: int) -> Tensor:
+        """What the network sees of canvases (n, H, W, 3), or what a run starts from, at latents of
+        `edge`: (n, k, edge, edge)."""
+
+    def predict(
+        self, latents: Tensor, canvas: Tensor | None, times: Tensor, words: Words
+    ) -> Tensor:
+        """The network's output (n, c, h, w) at `times` (n,), one a row."""
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Latents (n, c, h, w) of pictures −1–1 (n, 3, H, W)."""
+
+    def decode(self, latents: Tensor, own: bool = False) -> Tensor:
+        """Pictures −1–1 (n, 3, H, W) of latents (n, c, h, w); `own`: by the checkpoint's own
+        decoder, where there is a quicker one."""
+
+
+Opener = Callable[[torch.device, Progress], Networks]
+"""Opens a checkpoint in fp32, and tells how far it is. Raises `CannotLoad`."""
+
+
+def to_pixels(pictures: Tensor) -> Pixels:
+    """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
+    values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())

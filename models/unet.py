@@ -92,6 +92,11 @@ class Checkpoint:
     def size(self) -> int:
         return self.edge * self.factor
 
+    @property
+    def normal(self) -> tuple[float, float]:
+        """What is taken from raw latents, and what they are multiplied by."""
+        return _normal(self.vae)
+
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on."""
         self.dtype = dtype

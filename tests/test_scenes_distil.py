@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderTiny
 from torch import Tensor
 
-from models.scenes.autoencoder import start_linear
+from models import patches
+from models.scenes.autoencoder import start_linear, to_tensor
 from models.scenes.board import on_grid
 from models.scenes.critic import Asked, Critic, critic_loss, criticised, maker_loss
 from models.scenes.dataset import Dataset
 from models.scenes.distil import Lessons, answered, distil
+from models.scenes.finish import Answers, finish
 from models.scenes.flow import Feed
 from models.scenes.latents import encode_all, weights
 from models.scenes.loop import Plan
@@ -235,6 +238,33 @@ def test_sharpening_leaves_the_encoder_alone(tmp_path: Path) -> None:
     assert not all(same(sharp.decoder, vae.decoder))
 
 
+def test_the_last_school_brings_detail_back_and_keeps_the_light(tmp_path: Path) -> None:
+    """A student's smooth latents: the finished decoder draws as much detail of them as paintings
+    have, where the one before drew less; colours and the encoder stay."""
+    torch.manual_seed(0)
+    data = painted(64)
+    vae = make_autoencoder(TINY).eval()
+    start_linear(vae, data)
+    pictures = to_tensor(np.array(data.paintings))
+    with torch.inference_mode():
+        smooth = patches.encode(vae, F.avg_pool2d(pictures, 5, 1, 2))
+    made = Answers(smooth.clone(), tuple(range(len(data))))
+    course = plan(tmp_path, steps=60, rate=3e-3, average=0.9)
+    finished = finish(vae, [data], made, course, batch=4, crop=32)
+
+    def energy(which: AutoencoderTiny) -> Tensor:
+        with torch.inference_mode():
+            return detail(patches.decode(which, made.latents)).mean()
+
+    wanted = detail(pictures).mean()
+    assert energy(vae) < 0.7 * wanted
+    assert abs(energy(finished) - wanted) < 0.5 * abs(energy(vae) - wanted)
+    assert all(same(finished.encoder, vae.encoder))
+    with torch.inference_mode():
+        before, after = (patches.decode(each, made.latents) for each in (vae, finished))
+    assert (F.avg_pool2d(before, 16) - F.avg_pool2d(after, 16)).abs().mean() < 0.05
+
+
 def test_detail_counts_lines_wherever_they_run() -> None:
     lines = torch.full((1, 3, 66, 66), -1.0)
     lines[..., ::4] = 1
@@ -264,21 +294,30 @@ def test_one_command_trains_everything(
     assert (tmp_path / "teacher" / "unet").exists()
     stamp = (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns
     capsys.readouterr()
-    main(["distil", *options.split()])  # all done: nothing is painted or trained anew
+    for stage in ("distil", "finish"):  # all done: nothing is painted or trained anew
+        main([stage, *options.split()])
     assert (tmp_path / "data" / "paintings.npy").stat().st_mtime_ns == stamp
-    assert "student: step 2, 100.0 %" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "student: step 2, 100.0 %" in told
+    assert "finish: step 2, 100.0 %" in told
 
 
 @pytest.mark.parametrize(
     ("stage", "missing"),
-    [("sharpen", "autoencoder"), ("layout", "unet"), ("distil", "autoencoder")],
+    [
+        ("sharpen", "autoencoder"),
+        ("layout", "unet"),
+        ("distil", "autoencoder"),
+        ("finish", "distil"),
+    ],
 )
 def test_a_stage_says_which_one_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, missing: str
 ) -> None:
     monkeypatch.setattr("models.scenes.train.Shape", lambda: TINY)
+    where = f"--out {tmp_path} --weights {tmp_path}/weights"
     with pytest.raises(SystemExit, match=f"run `{missing}` first"):
-        main([stage, *f"--out {tmp_path} --scenes 2 --fine 1 --steps 1 --batch 2".split()])
+        main([stage, *f"{where} --scenes 2 --fine 1 --steps 1 --batch 2".split()])
 
 
 def test_weights_are_not_trained_on_from_below_other_ones(

@@ -1,10 +1,10 @@
 """Command line of the training: `python -m models.scenes.train all`, or one of its stages.
 
-Role: the composition root of training: paints the data, then trains in five stages, each from what
+Role: the composition root of training: paints the data, then trains in six stages, each from what
 the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher;
-`layout`, what bare paper shows; and `distil`, which writes `weights/`. Resumes by itself; uses a
-GPU with larger batches if there is one. On two CPU cores `all` takes nine hours with the default
-minutes.
+`layout`, what bare paper shows; `distil`, which writes `weights/`; and `finish`, the decoder there
+once more. Resumes by itself; uses a GPU with larger batches if there is one. On two CPU cores `all`
+takes nine hours with the default minutes.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from models.scenes.captions import THINGS
 from models.scenes.completion import train_layout
 from models.scenes.dataset import Dataset, prepare
 from models.scenes.distil import Lessons, distil
+from models.scenes.finish import answers, finish
 from models.scenes.flow import Feed, train_painter
 from models.scenes.latents import calibrate, encode_all, fingerprint, normalised, weights
 from models.scenes.loop import Plan, device_for_training, halves, opened
+from models.scenes.model import build
 from models.scenes.nets import (
     FOLD,
     WEIGHTS,
@@ -46,7 +48,8 @@ from models.scenes.palette import STRANGERS, VOCABULARY
 from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
 
-STAGES = ("autoencoder", "sharpen", "unet", "layout", "distil")
+STAGES = ("autoencoder", "sharpen", "unet", "layout", "distil", "finish")
+ANSWERS = 1000  # of the student, that the decoder sees in its last training
 BARE = 0.08
 """Share of bare canvases that the teacher sees; the judges of its student look through its eyes."""
 
@@ -112,6 +115,7 @@ def run(options: argparse.Namespace) -> None:
             "unet": _unet,
             "layout": _layout,
             "distil": _distil,
+            "finish": _finish,
         }[stage](options, data, fine)
 
 
@@ -169,6 +173,21 @@ def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2))
     _save(options, options.weights, vae, student, feed.asked.tokenizer)
     save_layout(layout, options.weights)
+
+
+def _finish(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    """On the weights as they are: only their decoder changes, so that it can go on from them."""
+    if not (options.weights / "model_index.json").exists():
+        raise SystemExit(f"{options.weights} isn't there: run `distil` first")
+    vae, student, tokenizer = open_weights(options.weights)
+    model = build(dtype="float32", weights=str(options.weights))
+    model.load(lambda stage, share: None)
+    made = answers(model, data, min(ANSWERS, len(data)))
+    plan = replace(_plan(options, "finish", 3e-4, 15.0), average=0.998)
+    plan = replace(plan, rests=f"{fingerprint(vae.encoder)}-{fingerprint(student)}")
+    vae = vae.to(device_for_training())
+    finished = finish(vae, [data, fine], made, plan, max(1, _batch(options) // 2))
+    save_weights(options.weights, finished.cpu(), student, tokenizer)
 
 
 def _teacher(options: argparse.Namespace) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:

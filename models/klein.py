@@ -192,7 +192,7 @@ def factor_of(vae: Any) -> int:
 
 def open_klein(folder: str, device: torch.device, progress: Progress, size: int = SIZE) -> Klein:
     """Open a diffusers folder or hub id, component by component, in fp32 and on the CPU: `to`
-    brings it to the `device`, which has room for half of that. `size`: pixels each way."""
+    brings it to the `device`, which needn't have room for fp32. `size`: pixels each way."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
     own = local(folder, tuple(KINDS))
     parts = open_parts(own, read_index(own), KINDS, progress)

@@ -1,5 +1,5 @@
-"""FLUX.2 Klein against diffusers' own pipeline, on a tiny random checkpoint: same seed, same picture,
-with and without a canvas, alone and beside others; and what isn't of one checkpoint is refused."""
+"""FLUX.2 Klein against diffusers' own pipeline, on a tiny random checkpoint: same seed, same
+picture, with and without a canvas, alone and beside others; what doesn't fit is refused."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _transformer() -> Any:
 def _autoencoder() -> Any:
     vae = AutoencoderKLFlux2(
         block_out_channels=(4,) * 4, norm_num_groups=2, latent_channels=LATENTS, sample_size=SIZE,
-        layers_per_block=1,
+        layers_per_block=1, batch_norm_eps=0.1,
     )  # fmt: skip
     vae.bn.running_mean.uniform_(-0.5, 0.5)
     vae.bn.running_var.uniform_(0.5, 2.0)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 
 import numpy as np
 import torch
@@ -44,7 +45,8 @@ from models.sigmas import Step
 from models.texts import Words
 from models.views import Looked, View, views
 
-REMEMBERED_PROMPTS = 256
+REMEMBERED_PROMPTS, REMEMBERED_BYTES = 256, 512 << 20
+"""Of embeddings: those of a CLIP are 0.1 MB a prompt, those of a language model 8 MB."""
 OWN = "full"
 """The parameter that asks for the checkpoint's own decoder where there is a quicker one."""
 OPENING = 0.75
@@ -76,21 +78,23 @@ class LatentModel:
         )
         choose_dtype(self._parts, self._dtype)
         sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
-        calls = [(size, count + 1) for size in sizes for count in range(self.spec.max_batch)]
-        for done, (size, count) in enumerate(calls, 1):
-            rows = self.begin([self._blank(size)] * count, [None] * count)
+        papers = (False, True) if self._parts.optional else (False,)
+        counts = range(1, self.spec.max_batch + 1)
+        calls = [*product(sizes, papers, counts)]
+        for done, (size, paper, count) in enumerate(calls, 1):
+            rows = self.begin([self._blank(size, paper)] * count, [None] * count)
             while rows[0].step < rows[0].steps:
                 self.step(rows)
             self.decode(rows)
             progress("warming up", OPENING + (1 - OPENING) * done / len(calls))
 
-    def _blank(self, size: Value | None) -> Request:
-        """The least work that meets every shape of a size."""
+    def _blank(self, size: Value | None, paper: bool) -> Request:
+        """The least work that meets every shape of a size, on blank `paper` or none."""
         chosen = {"steps": 1} | ({} if size is None else {"size": size})
         known = self.spec.defaults()
-        return Request(
-            "", self.spec.name, 0, 0, known | {k: v for k, v in chosen.items() if k in known}
-        )
+        params = known | {k: v for k, v in chosen.items() if k in known}
+        inputs = {"canvas": self._paper()} if paper else {}
+        return Request("", self.spec.name, 0, 0, params, inputs)
 
     @torch.inference_mode()
     def begin(self, requests: Sequence[Request], previous: Sequence[State | None]) -> list[State]:
@@ -113,7 +117,7 @@ class LatentModel:
     ) -> Row:
         params, parts = request.params, self.parts
         steps = int(params["steps"])
-        levels = parts.schedule.levels(steps, float(params["strength"]))
+        levels = parts.schedule.levels(steps, _strength(request))
         seed = torch.Generator("cpu").manual_seed(int(params["seed"]))
         edge = parts.edge
         start = self._start(request, view, seed)
@@ -122,10 +126,11 @@ class LatentModel:
         recipe = (view.digest, *(v for k, v in sorted(params.items()) if k != "size"))
         row = Row(levels, latents, words, view, recipe, tuple(noises), guidance)
         row.own = bool(params.get(OWN))
-        row.key = tuple(latents.shape[1:])
+        seeing = (view.canvas is not None,) if parts.optional else ()
+        row.key = (*latents.shape[1:], *seeing)
         if int(params.get("size", 0)) > parts.size:
             row.finer = Finer.of(parts, seed, self._canvas(request), view)
-            row.key = (*row.finer.noise.shape[1:],)
+            row.key = (*row.finer.noise.shape[1:], *seeing)
             if (
                 isinstance(previous, Row)
                 and previous.recipe == recipe
@@ -144,7 +149,7 @@ class LatentModel:
                 return view.canvas
             mean, deviation = view.canvas.chunk(2, 1)
             return mean + deviation * drawn(self.parts, seed, mean.shape[-1], 1)[0]
-        if float(request.params["strength"]) >= 1:
+        if _strength(request) >= 1:
             return None
         if self.parts.fold is None:
             return view.canvas
@@ -162,9 +167,12 @@ class LatentModel:
         chosen = [self._words[each] for each in asked]
         for one in asked:
             self._words.move_to_end(one)
-        while len(self._words) > REMEMBERED_PROMPTS:
+        while len(self._words) > REMEMBERED_PROMPTS or self._remembered() > REMEMBERED_BYTES:
             self._words.popitem(last=False)
         return chosen
+
+    def _remembered(self) -> int:
+        return sum(part.nbytes for words in self._words.values() for part in words)
 
     def _guidance(self, requests: Sequence[Request]) -> list[Guidance | None]:
         """Of each request; a scale of 1 and less is none, as in the library's pipelines."""
@@ -189,8 +197,11 @@ class LatentModel:
     def _canvas(self, request: Request) -> Pixels | None:
         """The canvas of a request; where it is absent, blank paper for a network that needs one."""
         canvas = request.inputs.get("canvas")
-        if canvas is not None or not self.parts.beside:
+        if canvas is not None or not self.parts.beside or self.parts.optional:
             return canvas
+        return self._paper()
+
+    def _paper(self) -> Pixels:
         blank = self.spec.input("canvas")
         return np.full((blank.height, blank.width, 3), blank.background, np.uint8)
 
@@ -250,7 +261,9 @@ class LatentModel:
         if not self.parts.beside:
             return None
         seen = [row.finer.canvas if fine and row.finer else row.view.canvas for row in rows]
-        return torch.cat([canvas for canvas in seen if canvas is not None])
+        given = [canvas for canvas in seen if canvas is not None]
+        assert len(given) in (0, len(rows)), "rows of different keys in one call"
+        return torch.cat(given) if given else None
 
     def _column(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
@@ -275,6 +288,11 @@ class LatentModel:
                 raise BadOutput("the decoder's answer isn't finite")
             pictures.update(zip(indices, map(Picture, to_pixels(decoded)), strict=True))
         return [pictures[index] for index in range(len(clean))]
+
+
+def _strength(request: Request) -> float:
+    """How much of the way is gone; all of it where a model knows nothing else."""
+    return float(request.params.get("strength", 1.0))
 
 
 def _rows(states: Sequence[State]) -> list[Row]:

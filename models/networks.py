@@ -51,6 +51,11 @@ class Networks(Protocol):
         canvas instead."""
 
     @property
+    def optional(self) -> bool:
+        """Whether the network also goes without a canvas that it could see; another one is shown
+        blank paper then."""
+
+    @property
     def sampled(self) -> bool:
         """Whether a run starts from a sample of what the canvas may be encoded as, drawn before the
         noise; `see` gives mean and standard deviation then."""

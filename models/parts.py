@@ -20,7 +20,7 @@ import torch
 from diffusers import SchedulerMixin
 from safetensors import SafetensorError
 
-from models.base import CannotLoad
+from models.base import CannotLoad, Progress
 
 Index = Mapping[str, Any]
 LIBRARIES = ("diffusers", "transformers")
@@ -61,6 +61,20 @@ def open_whole(folder: Path, kind: type[Any]) -> Any:
     _refuse_pickles(folder)
     with refusing(folder, "."):
         return _weighed(folder, "", kind, "diffusers")
+
+
+def open_parts(
+    folder: Path, index: Index, kinds: Mapping[str, Sequence[str]], progress: Progress
+) -> dict[str, Any]:
+    """The components of these names and classes; networks only answer from then on. Raises
+    `CannotLoad`."""
+    parts: dict[str, Any] = {}
+    for count, (name, known) in enumerate(kinds.items()):
+        progress(f"loading {name}", count / len(kinds))
+        parts[name] = open_part(folder, name, index, known)
+        if isinstance(parts[name], torch.nn.Module):
+            parts[name].eval().requires_grad_(False)
+    return parts
 
 
 @contextmanager

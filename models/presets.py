@@ -13,7 +13,8 @@ MOST_STEPS = 50
 """Of a checkpoint that isn't in the table: nobody said that it needs few."""
 
 PARTS = (
-    "tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2", "unet", "vae", "scheduler",
+    "tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2", "unet", "transformer", "vae",
+    "scheduler",
 )  # fmt: skip
 """Folders of a checkpoint that are opened, those that it has."""
 
@@ -22,7 +23,9 @@ PARTS = (
 class Preset:
     """How one checkpoint is run. `memory`: GB of weights in 16 bits, `tiny`: the id of an
     autoencoder that is several times faster than the checkpoint's own; `guidance` is None where it
-    means nothing to the network; `scheduler` another than the folder's (`models.sigmas.KINDS`)."""
+    means nothing to the network, `strength` where a run doesn't start from the canvas; `scheduler`
+    another than the folder's (`models.sigmas.KINDS`); `size`: pixels each way, where the networks
+    leave that open."""
 
     name: str
     title: str
@@ -30,12 +33,13 @@ class Preset:
     summary: str = ""
     steps: int = 4
     most_steps: int = MOST_STEPS
-    strength: float = 0.7
+    strength: float | None = 0.7
     guidance: float | None = 0.0
     scheduler: str = ""
     tiny: str = ""
     licence: str = ""
     memory: float = 0.0
+    size: int = 0
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -51,8 +55,15 @@ PRESETS: tuple[Preset, ...] = (
         steps=1, most_steps=4, guidance=None, tiny="madebyollin/taesdxl",
         licence="Stability AI Non-Commercial", memory=7.0,
     ),
+    Preset(
+        "klein", "FLUX.2 Klein 4B", "black-forest-labs/FLUX.2-klein-4B",
+        "512² (size=1024: four times that); understands sentences, and what is drawn",
+        steps=4, most_steps=8, guidance=None, strength=None, size=512,
+        licence="Apache-2.0", memory=16.0,
+    ),
 )  # fmt: skip
-"""Recipes as their authors give them: Sauer et al., Adversarial Diffusion Distillation (2023)."""
+"""Recipes as their authors give them: Sauer et al., Adversarial Diffusion Distillation (2023);
+Black Forest Labs' card of FLUX.2 [klein]. Memory is counted from the networks' shapes."""
 
 
 def told(each: Preset) -> str:

@@ -12,7 +12,8 @@ Invariant: one step of a batch equals the steps of its rows alone. Knows nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -22,6 +23,8 @@ from torch import Tensor
 
 from models.base import CannotLoad
 
+Shift = Callable[[int], float]
+"""Of a run of so many steps."""
 Prediction = Literal["flow", "epsilon", "v_prediction"]
 SIGMA_DATA = 0.5  # of the boundary condition, as in LCMScheduler
 PREDICTIONS = ("epsilon", "v_prediction")
@@ -60,15 +63,33 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True)
-class Flow:
-    """Flow matching; `shift` as in FlowMatchEulerDiscreteScheduler (static shift only)."""
+class Empirical:
+    """FLUX.2's shift for pictures of so many `tokens`: e to the μ of its pipelines'
+    `compute_empirical_mu`, which lies on a line between what was found best at 10 and at 200
+    steps."""
 
-    shift: float = 1.0
+    tokens: int
+
+    def __call__(self, steps: int) -> float:
+        at_200 = 0.00016927 * self.tokens + 0.45666666
+        if self.tokens > 4300:
+            return math.exp(at_200)
+        at_10 = 8.73809524e-05 * self.tokens + 1.89833333
+        return math.exp(at_200 + (steps - 200) * (at_200 - at_10) / 190)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Flow matching; `shift` as in FlowMatchEulerDiscreteScheduler: one for every run, or (its
+    dynamic shifting, where it is e to the μ) one that follows from the run's steps."""
+
+    shift: float | Shift = 1.0
     train_steps: int = 1000
 
     def levels(self, steps: int, strength: float) -> Levels:
         even = _parts(steps, strength)
-        sigmas = self.shift * even / (1 + (self.shift - 1) * even)
+        shift = self.shift(steps) if callable(self.shift) else self.shift
+        sigmas = shift * even / (1 + (shift - 1) * even)
         times = sigmas * self.train_steps
         return Levels((*sigmas.tolist(), 0.0), tuple(times.tolist()))
 
@@ -186,8 +207,22 @@ REMEDY = f"--model-option scheduler={'|'.join(KINDS)} chooses one"
 
 
 STRANGE = ("clip_sample", "thresholding", "use_karras_sigmas", "use_exponential_sigmas",
-           "use_beta_sigmas", "use_dynamic_shifting")  # fmt: skip
+           "use_beta_sigmas", "use_dynamic_shifting", "shift_terminal", "invert_sigmas",
+           "stochastic_sampling")  # fmt: skip
 """Options of schedulers that change their arithmetic, and that nothing here does."""
+
+
+def flow_of(scheduler: object, shift: Shift) -> Flow:
+    """The arithmetic for a loaded FlowMatchEulerDiscreteScheduler: its own shift, or `shift` where
+    it is set to shift dynamically. Raises `CannotLoad` for what isn't done."""
+    config = scheduler.config  # type: ignore[attr-defined]
+    dynamic = bool(config.use_dynamic_shifting)
+    strange = [name for name in _strange(config) if name != "use_dynamic_shifting"]
+    if dynamic and config.time_shift_type != "exponential":
+        strange.append(f"time_shift_type {config.time_shift_type}")
+    if strange:
+        raise CannotLoad(f"no step arithmetic for its scheduler with {', '.join(strange)}")
+    return Flow(shift if dynamic else float(config.shift), int(config.num_train_timesteps))
 
 
 def schedule_of(scheduler: object, wanted: str = "") -> Schedule:
@@ -217,9 +252,13 @@ def schedule_of(scheduler: object, wanted: str = "") -> Schedule:
 
 def _refuse_strange(kind: str, config: Mapping[str, Any]) -> None:
     """Say so where a scheduler is set to what wouldn't be done."""
-    strange = [name for name in STRANGE if config.get(name)]
+    strange = _strange(config)
     spacing = config.get("timestep_spacing", "trailing")
     if kind in (KINDS["euler"], KINDS["euler-ancestral"]) and spacing != "trailing":
         strange.append(f"timestep_spacing {spacing}")
     if strange:
         raise CannotLoad(f"no step arithmetic for {kind} with {', '.join(strange)} ({REMEDY})")
+
+
+def _strange(config: Mapping[str, Any]) -> list[str]:
+    return [name for name in STRANGE if config.get(name)]

@@ -1,26 +1,28 @@
-"""Any checkpoint of the UNet family as a model that can be served.
+"""Any checkpoint of the families that are known as a model that can be served.
 
-Role: what is said of a diffusers folder or hub id before its weights are opened: its size (from its
-configs), and the parameters of its kind. What is known of it by name comes from the table of
-presets. Knows nothing of tensors.
+Role: what is said of a diffusers folder or hub id before its weights are opened: its family (by its
+pipeline's class), its size, and the parameters of its kind. What is known of it by name comes from
+the table of presets. Knows nothing of tensors.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models import klein, unet
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
 from models.folders import local
 from models.latent import OWN, LatentModel
+from models.networks import Opener
 from models.parts import read_index
-from models.presets import Preset, preset as known_by
-from models.unet import LARGE_KINDS, opener
+from models.presets import PARTS, Preset, preset as known_by
 
-CLASSES = ("StableDiffusion", "StableDiffusionXL")
-"""Pipelines whose parts are opened; each has kinds of its own (Img2Img, Inpaint)."""
+KLEIN_GUIDANCE = 4.0
+"""The pipeline's, of a checkpoint that isn't distilled."""
 BATCH = {"cuda": 8, "cpu": 2}
 WORDS = 2000
 
@@ -34,64 +36,98 @@ def build(
     tiny: str = "",
     steps: int = 0,
     max_batch: int = 0,
+    size: int = 0,
 ) -> LatentModel:
     """An unloaded model called `name`, of a preset or of the `checkpoint` (a folder or hub id).
     `scheduler` and `tiny` (an autoencoder's id or folder, "none": the checkpoint's own) replace the
-    preset's, `steps` what a request has that doesn't say. Raises `CannotLoad`."""
+    preset's, `steps` what a request has that doesn't say, `size` the pixels each way. Raises
+    `CannotLoad`."""
     found = known_by(name) or known_by(checkpoint) or Preset(name, name, checkpoint)
-    own = local(checkpoint or found.checkpoint, tuple(LARGE_KINDS))
-    _check_class(own)
+    own = local(checkpoint or found.checkpoint, PARTS)
     if steps and not 0 < steps <= found.most_steps:
         raise CannotLoad(f"{name}: steps={steps}: there may be 1 to {found.most_steps}")
+    asked = replace(
+        found, scheduler=scheduler or found.scheduler, steps=steps or found.steps,
+        tiny="" if tiny == "none" else tiny or found.tiny, size=size or found.size,
+    )  # fmt: skip
+    settled, opened = _family(own)(own, asked)
     rows = max_batch or BATCH["cpu" if device == "cpu" else "cuda"]
-    quick = "" if tiny == "none" else tiny or found.tiny
-    parameters = tuple(_parameters(found, steps or found.steps, bool(quick)))
-    spec = spec_of(name, found, size_of(own), parameters, rows)
-    opened = opener(str(own), scheduler or found.scheduler, quick)
-    return LatentModel(opened, spec, device, dtype)
+    return LatentModel(opened, spec_of(name, settled, rows), device, dtype)
 
 
-def spec_of(
-    name: str, found: Preset, size: int, parameters: tuple[Parameter, ...], rows: int
-) -> ModelSpec:
-    """What the rest of the house knows of a checkpoint that paints `size` pixels each way."""
+def spec_of(name: str, found: Preset, rows: int) -> ModelSpec:
+    """What the rest of the house knows of a checkpoint that is run as `found`."""
+    size = found.size
     return ModelSpec(
-        name, found.title, (Track("picture", "picture", size, size),), parameters,
+        name, found.title, (Track("picture", "picture", size, size),), tuple(_parameters(found)),
         (InputSpec("canvas", size, size),), rows, description=found.summary, licence=found.licence,
     )  # fmt: skip
 
 
-def _parameters(found: Preset, steps: int, quick: bool) -> Iterator[Parameter]:
+def _parameters(found: Preset) -> Iterator[Parameter]:
     text: Mapping[str, Any] = {"type": "string", "default": "", "max_length": WORDS}
     yield Parameter("prompt", title="Prompt", **text)
     yield Parameter("seed", "integer", 0, "Seed", minimum=0, maximum=2**32 - 1, step=1)
-    yield Parameter("steps", "integer", steps, "Steps", minimum=1, maximum=found.most_steps, step=1)
-    yield Parameter(
-        "strength", "number", found.strength, "Strength", minimum=0.1, maximum=1.0, step=0.05,
-        description="How far a picture may go from what was drawn.",
-    )  # fmt: skip
+    most = found.most_steps
+    yield Parameter("steps", "integer", found.steps, "Steps", minimum=1, maximum=most, step=1)
+    if found.strength is not None:
+        yield Parameter(
+            "strength", "number", found.strength, "Strength", minimum=0.1, maximum=1.0, step=0.05,
+            description="How far a picture may go from what was drawn.",
+        )  # fmt: skip
     if found.guidance is not None:
         yield Parameter(
             "guidance", "number", found.guidance, "Guidance", minimum=0.0, maximum=20.0, step=0.5,
             description="How much more than the prompt alone would; above 1 a step costs twice.",
         )  # fmt: skip
         yield Parameter("negative", title="Without", **text)
-    if quick:
+    if found.tiny:
         yield Parameter(
             OWN, "boolean", False, "Full decoder",
             description="The finished picture by the model's own decoder: finer, and slower.",
         )  # fmt: skip
 
 
-def _check_class(folder: Path) -> None:
-    """Whether the folder's pipeline is one whose parts are opened here."""
+def _unet(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
+    size = size_of(folder)
+    if asked.size not in (0, size):
+        raise CannotLoad(f"{folder}: size={asked.size}: its UNet was taught to paint {size}")
+    opened = unet.opener(str(folder), asked.scheduler, asked.tiny)
+    return replace(asked, size=size), opened
+
+
+def _klein(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
+    """Its canvas is a reference beside the picture, at which no run starts."""
+    for option, value in (("scheduler", asked.scheduler), ("tiny", asked.tiny)):
+        if value:
+            raise CannotLoad(f"{folder}: {option}={value}: it takes none but its own")
+    size = asked.size or klein.SIZE
+    distilled = bool(read_index(folder).get("is_distilled"))
+    guidance = None if distilled else asked.guidance or KLEIN_GUIDANCE
+    settled = replace(asked, size=size, strength=None, guidance=guidance)
+    return settled, klein.opener(str(folder), size)
+
+
+Family = Callable[[Path, Preset], tuple[Preset, Opener]]
+"""How a folder is run that was asked to be run so, and what opens it. Raises `CannotLoad`."""
+FAMILIES: Mapping[str, Family] = {
+    "StableDiffusionPipeline": _unet,
+    "StableDiffusionXLPipeline": _unet,
+    "Flux2KleinPipeline": _klein,
+}
+"""By the pipelines whose parts are opened; each has kinds of its own (Img2Img, Inpaint)."""
+
+
+def _family(folder: Path) -> Family:
+    """That of the folder's pipeline."""
     kind = str(read_index(folder).get("_class_name", ""))
-    kinds = [each + "Pipeline" for each in CLASSES]
-    if kind.replace("Img2Img", "").replace("Inpaint", "") not in kinds:
+    family = FAMILIES.get(kind.replace("Img2Img", "").replace("Inpaint", ""))
+    if family is None:
         raise CannotLoad(
-            f"{folder} is a {kind or 'folder without a class'}: served are {', '.join(kinds)} "
+            f"{folder} is a {kind or 'folder without a class'}: served are {', '.join(FAMILIES)} "
             f"(`riverrun models` lists those that are known by name)"
         )
+    return family
 
 
 def size_of(folder: Path) -> int:

@@ -28,7 +28,7 @@ from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
 from models.networks import Opener
 from models.packed import pack
-from models.parts import Index, open_part, open_whole, read_index, refusing
+from models.parts import Index, open_parts, open_whole, read_index, refusing
 from models.sigmas import Schedule, schedule_of
 from models.texts import Reader, Texts, Words
 
@@ -63,6 +63,7 @@ class Checkpoint:
     layout: Layout | None = None
     quick: AutoencoderTiny | None = None
     dtype: torch.dtype = torch.float32
+    optional: bool = False
 
     @property
     def beside(self) -> int:
@@ -227,12 +228,7 @@ def open_checkpoint(
     own = local(folder, tuple(LARGE_KINDS))
     index = read_index(own)
     kinds = LARGE_KINDS if "text_encoder_2" in index else KINDS
-    parts: dict[str, Any] = {}
-    for count, (name, known) in enumerate(kinds.items()):
-        progress(f"loading {name}", count / len(kinds))
-        parts[name] = open_part(own, name, index, known)
-        if isinstance(parts[name], torch.nn.Module):
-            parts[name].eval().requires_grad_(False)
+    parts = open_parts(own, index, kinds, progress)
     if fusable(parts["vae"], device):
         fuse(parts["vae"])
     pack(parts["unet"], device)

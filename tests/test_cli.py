@@ -47,8 +47,12 @@ def test_models_lists_the_built_in_ones(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_models_lists_what_can_be_fetched(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
-    (line,) = [each for each in capsys.readouterr().out.splitlines() if each.startswith("sd-turbo")]
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [each for each in lines if each.startswith("sd-turbo")]
     for text in ("stabilityai/sd-turbo", "1 to 4 steps", "2.6 GB", "Stability AI Community"):
+        assert text in line
+    (line,) = [each for each in lines if each.startswith("klein")]
+    for text in ("black-forest-labs/FLUX.2-klein-4B", "1 to 8 steps", "16 GB", "Apache-2.0"):
         assert text in line
 
 
@@ -181,6 +185,6 @@ def test_installed_models_are_found_and_cannot_replace_built_in_ones(
     assert find("guest") == found["guest"]
     with pytest.raises(
         SettingsError,
-        match="there are scenes, fake, sd-turbo, sdxl-turbo, guest, and any diffusers",
+        match="there are scenes, fake, sd-turbo, sdxl-turbo, klein, guest, and any diffusers",
     ):
         find("stranger")

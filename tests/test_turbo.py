@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler
 
+from models import klein, unet
 from models.base import CannotLoad, ModelSpec, Request
 from models.latent import LatentModel
 from models.presets import MOST_STEPS, PARTS, PRESETS
 from models.sigmas import KINDS
 from models.turbo import build
-from models.unet import LARGE_KINDS
 from server.registry import find
 from tests.pen import drawing
 from tests.serving import serving
@@ -47,7 +47,7 @@ def loaded(model: LatentModel) -> LatentModel:
 
 
 def test_the_table_is_what_the_code_knows() -> None:
-    assert tuple(LARGE_KINDS) == PARTS
+    assert {*unet.LARGE_KINDS, *klein.KINDS} == {*PARTS}
     for each in PRESETS:
         assert each.scheduler in ("", *KINDS)
         assert 1 <= each.steps <= each.most_steps <= MOST_STEPS
@@ -63,6 +63,8 @@ def test_a_spec_follows_from_the_configs(folder: Path, quick: Path) -> None:
     assert build("mine", checkpoint=str(folder), steps=2).spec.defaults()["steps"] == 2
     with pytest.raises(CannotLoad, match="steps=51: there may be 1 to 50"):
         build("mine", checkpoint=str(folder), steps=51)
+    with pytest.raises(CannotLoad, match="size=128: its UNet was taught to paint 64"):
+        build("mine", checkpoint=str(folder), size=128)
 
 
 def test_a_known_name_brings_its_recipe(folder: Path) -> None:

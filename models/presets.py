@@ -13,7 +13,8 @@ MOST_STEPS = 50
 """Of a checkpoint that isn't in the table: nobody said that it needs few."""
 
 PARTS = (
-    "tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2", "unet", "vae", "scheduler",
+    "tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2", "unet", "transformer", "vae",
+    "scheduler",
 )  # fmt: skip
 """Folders of a checkpoint that are opened, those that it has."""
 
@@ -51,8 +52,16 @@ PRESETS: tuple[Preset, ...] = (
         steps=1, most_steps=4, guidance=None, tiny="madebyollin/taesdxl",
         licence="Stability AI Non-Commercial", memory=7.0,
     ),
+    Preset(
+        "sana-sprint", "SANA-Sprint", "Efficient-Large-Model/Sana_Sprint_0.6B_1024px_diffusers",
+        "1024²; a language model reads the prompt",
+        steps=2, most_steps=4, guidance=4.5,
+        licence="NVIDIA (see its page)",
+        memory=7.0,  # counted: 0.59 + 2.61 (Gemma 2) + 0.31 (DC-AE) billion weights
+    ),
 )  # fmt: skip
-"""Recipes as their authors give them: Sauer et al., Adversarial Diffusion Distillation (2023)."""
+"""Recipes as their authors give them: Sauer et al., Adversarial Diffusion Distillation (2023); Chen
+et al., SANA-Sprint (2025)."""
 
 
 def told(each: Preset) -> str:

@@ -1,4 +1,4 @@
-"""Any checkpoint of the UNet family as a model that can be served.
+"""Any checkpoint of the families that are known as a model that can be served.
 
 Role: what is said of a diffusers folder or hub id before its weights are opened: its size (from its
 configs), and the parameters of its kind. What is known of it by name comes from the table of
@@ -8,18 +8,37 @@ presets. Knows nothing of tensors.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models import sana, unet
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
 from models.folders import local
 from models.latent import OWN, LatentModel
+from models.networks import Opener
 from models.parts import read_index
-from models.presets import Preset, preset as known_by
-from models.unet import LARGE_KINDS, opener
+from models.presets import PARTS, Preset, preset as known_by
 
-CLASSES = ("StableDiffusion", "StableDiffusionXL")
+
+@dataclass(frozen=True)
+class Family:
+    """What is said of a family beside its networks: `opener` of a folder, another scheduler and a
+    tiny autoencoder; which part paints (its `network`); `guidance` of a checkpoint that isn't in
+    the table, and whether the network is told it (`embeds`)."""
+
+    opener: Callable[[str, str, str], Opener]
+    network: str
+    guidance: float = 0.0
+    embeds: bool = False
+
+
+FAMILIES = {
+    "StableDiffusion": Family(unet.opener, "unet"),
+    "StableDiffusionXL": Family(unet.opener, "unet"),
+    "SanaSprint": Family(sana.opener, "transformer", sana.GUIDANCE, embeds=True),
+}
 """Pipelines whose parts are opened; each has kinds of its own (Img2Img, Inpaint)."""
 BATCH = {"cuda": 8, "cpu": 2}
 WORDS = 2000
@@ -38,16 +57,17 @@ def build(
     """An unloaded model called `name`, of a preset or of the `checkpoint` (a folder or hub id).
     `scheduler` and `tiny` (an autoencoder's id or folder, "none": the checkpoint's own) replace the
     preset's, `steps` what a request has that doesn't say. Raises `CannotLoad`."""
-    found = known_by(name) or known_by(checkpoint) or Preset(name, name, checkpoint)
-    own = local(checkpoint or found.checkpoint, tuple(LARGE_KINDS))
-    _check_class(own)
+    found = known_by(name) or known_by(checkpoint)
+    own = local(checkpoint or (found.checkpoint if found else ""), PARTS)
+    family = _family(own)
+    found = found or Preset(name, name, checkpoint, guidance=family.guidance)
     if steps and not 0 < steps <= found.most_steps:
         raise CannotLoad(f"{name}: steps={steps}: there may be 1 to {found.most_steps}")
     rows = max_batch or BATCH["cpu" if device == "cpu" else "cuda"]
     quick = "" if tiny == "none" else tiny or found.tiny
-    parameters = tuple(_parameters(found, steps or found.steps, bool(quick)))
-    spec = spec_of(name, found, size_of(own), parameters, rows)
-    opened = opener(str(own), scheduler or found.scheduler, quick)
+    opened = family.opener(str(own), scheduler or found.scheduler, quick)
+    parameters = tuple(_parameters(found, steps or found.steps, bool(quick), family.embeds))
+    spec = spec_of(name, found, size_of(own, family.network), parameters, rows)
     return LatentModel(opened, spec, device, dtype)
 
 
@@ -61,7 +81,7 @@ def spec_of(
     )  # fmt: skip
 
 
-def _parameters(found: Preset, steps: int, quick: bool) -> Iterator[Parameter]:
+def _parameters(found: Preset, steps: int, quick: bool, embeds: bool) -> Iterator[Parameter]:
     text: Mapping[str, Any] = {"type": "string", "default": "", "max_length": WORDS}
     yield Parameter("prompt", title="Prompt", **text)
     yield Parameter("seed", "integer", 0, "Seed", minimum=0, maximum=2**32 - 1, step=1)
@@ -71,11 +91,13 @@ def _parameters(found: Preset, steps: int, quick: bool) -> Iterator[Parameter]:
         description="How far a picture may go from what was drawn.",
     )  # fmt: skip
     if found.guidance is not None:
+        cost = "it costs nothing" if embeds else "above 1 a step costs twice"
         yield Parameter(
             "guidance", "number", found.guidance, "Guidance", minimum=0.0, maximum=20.0, step=0.5,
-            description="How much more than the prompt alone would; above 1 a step costs twice.",
+            description=f"How much more than the prompt alone would; {cost}.",
         )  # fmt: skip
-        yield Parameter("negative", title="Without", **text)
+        if not embeds:
+            yield Parameter("negative", title="Without", **text)
     if quick:
         yield Parameter(
             OWN, "boolean", False, "Full decoder",
@@ -83,24 +105,28 @@ def _parameters(found: Preset, steps: int, quick: bool) -> Iterator[Parameter]:
         )  # fmt: skip
 
 
-def _check_class(folder: Path) -> None:
-    """Whether the folder's pipeline is one whose parts are opened here."""
+def _family(folder: Path) -> Family:
+    """The one that the folder's pipeline is of. Raises `CannotLoad`."""
     kind = str(read_index(folder).get("_class_name", ""))
-    kinds = [each + "Pipeline" for each in CLASSES]
-    if kind.replace("Img2Img", "").replace("Inpaint", "") not in kinds:
+    name = kind.replace("Img2Img", "").replace("Inpaint", "").removesuffix("Pipeline")
+    if name not in FAMILIES or not kind.endswith("Pipeline"):
+        served = ", ".join(each + "Pipeline" for each in FAMILIES)
         raise CannotLoad(
-            f"{folder} is a {kind or 'folder without a class'}: served are {', '.join(kinds)} "
+            f"{folder} is a {kind or 'folder without a class'}: served are {served} "
             f"(`riverrun models` lists those that are known by name)"
         )
+    return FAMILIES[name]
 
 
-def size_of(folder: Path) -> int:
-    """Pixels each way that the UNet was taught to paint. Raises `CannotLoad`."""
-    unet, vae = (_config(folder / part / "config.json") for part in ("unet", "vae"))
+def size_of(folder: Path, network: str) -> int:
+    """Pixels each way that the `network` was taught to paint. Raises `CannotLoad`."""
+    taught, vae = (_config(folder / part / "config.json") for part in (network, "vae"))
     blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
-    edge = unet.get("sample_size")
+    edge = taught.get("sample_size")
     if not isinstance(blocks, list) or not isinstance(edge, int):
-        raise CannotLoad(f"{folder}: the configs of its unet and vae don't tell its picture's size")
+        raise CannotLoad(
+            f"{folder}: the configs of its {network} and vae don't tell its picture's size"
+        )
     return int(edge << (len(blocks) - 1))
 
 

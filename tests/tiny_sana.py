@@ -24,7 +24,7 @@ from tests.tiny_unet import SIZE, Pixels
 
 FACTOR = 8
 WIDTH = 16
-LOUD = 6.0
+LOUD = 3.0
 SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>")
 TEXTS = ("a red house at sunset in winter by night, detailed descriptions of colors and shapes",)
 

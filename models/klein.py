@@ -104,6 +104,7 @@ class Klein:
     layout: Layout | None = None
     optional: bool = True
     sampled: bool = False
+    embeds_guidance: bool = False
 
     @property
     def channels(self) -> int:

@@ -103,6 +103,8 @@ class LatentModel:
         with _memory_errors():
             words = self._embed([str(request.params["prompt"]) for request in requests])
             guided = self._guidance(requests)
+            if self.parts.embeds_guidance:
+                words = [_led(*each) for each in zip(words, requests, strict=True)]
             seen = self._views(requests, words, previous)
             rows = zip(requests, previous, words, guided, seen, strict=True)
             return [self._row(*each) for each in rows]
@@ -117,10 +119,12 @@ class LatentModel:
     ) -> Row:
         params, parts = request.params, self.parts
         steps = int(params["steps"])
-        levels = parts.schedule.levels(steps, _strength(request))
         seed = torch.Generator("cpu").manual_seed(int(params["seed"]))
         edge = parts.edge
         start = self._start(request, view, seed)
+        # from nothing drawn the way is always the whole one, whatever strength a client sends along
+        strength = 1.0 if start is None else _strength(request)
+        levels = parts.schedule.levels(steps, strength)
         noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(steps))
         latents = parts.schedule.start(noise, start, levels.sigmas[0])
         recipe = (view.digest, *(v for k, v in sorted(params.items()) if k != "size"))
@@ -175,7 +179,10 @@ class LatentModel:
         return sum(part.nbytes for words in self._words.values() for part in words)
 
     def _guidance(self, requests: Sequence[Request]) -> list[Guidance | None]:
-        """Of each request; a scale of 1 and less is none, as in the library's pipelines."""
+        """Of each request; a scale of 1 and less is none, as in the library's pipelines. A network
+        that embeds guidance is told it among the words instead."""
+        if self.parts.embeds_guidance:
+            return [None] * len(requests)
         scales = [float(request.params.get("guidance", 0.0)) for request in requests]
         guided = [request for request, by in zip(requests, scales, strict=True) if by > 1]
         words = iter(self._embed([str(each.params.get("negative", "")) for each in guided], True))
@@ -293,6 +300,12 @@ class LatentModel:
 def _strength(request: Request) -> float:
     """How much of the way is gone; all of it where a model knows nothing else."""
     return float(request.params.get("strength", 1.0))
+
+
+def _led(words: Words, request: Request) -> Words:
+    """The words with this request's guidance, for a network that embeds it."""
+    *said, usual = words
+    return *said, torch.full_like(usual, float(request.params.get("guidance", usual)))
 
 
 def _rows(states: Sequence[State]) -> list[Row]:

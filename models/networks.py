@@ -61,6 +61,11 @@ class Networks(Protocol):
         noise; `see` gives mean and standard deviation then."""
 
     @property
+    def embeds_guidance(self) -> bool:
+        """Whether the network is told how strongly it is guided: the last of `Words` is that, (n,),
+        and guidance costs no second call."""
+
+    @property
     def fold(self) -> Fold | None:
         """How a canvas is folded to latent size; None: it is encoded."""
 

@@ -23,9 +23,9 @@ PARTS = (
 class Preset:
     """How one checkpoint is run. `memory`: GB of weights in 16 bits, `tiny`: the id of an
     autoencoder that is several times faster than the checkpoint's own; `guidance` is None where it
-    means nothing to the network, `strength` where a run doesn't start from the canvas; `scheduler`
-    another than the folder's (`models.sigmas.KINDS`); `size`: pixels each way, where the networks
-    leave that open."""
+    means nothing to the network (`embeds`: it is told how much), `strength` where a run doesn't
+    start from the canvas; `scheduler` another than the folder's (`models.sigmas.KINDS`); `size`:
+    pixels each way, where the networks leave that open."""
 
     name: str
     title: str
@@ -35,6 +35,7 @@ class Preset:
     most_steps: int = MOST_STEPS
     strength: float | None = 0.7
     guidance: float | None = 0.0
+    embeds: bool = False
     scheduler: str = ""
     tiny: str = ""
     licence: str = ""
@@ -61,9 +62,17 @@ PRESETS: tuple[Preset, ...] = (
         steps=4, most_steps=8, guidance=None, strength=None, size=512,
         licence="Apache-2.0", memory=16.0,
     ),
+    Preset(
+        "sana-sprint", "SANA-Sprint", "Efficient-Large-Model/Sana_Sprint_0.6B_1024px_diffusers",
+        "1024²; a language model reads the prompt",
+        steps=2, most_steps=4, guidance=4.5,
+        licence="NVIDIA (see its page)",
+        memory=7.0,  # counted: 0.59 + 2.61 (Gemma 2) + 0.31 (DC-AE) billion weights
+    ),
 )  # fmt: skip
 """Recipes as their authors give them: Sauer et al., Adversarial Diffusion Distillation (2023);
-Black Forest Labs' card of FLUX.2 [klein]. Memory is counted from the networks' shapes."""
+Black Forest Labs' card of FLUX.2 [klein]; Chen et al., SANA-Sprint (2025). Memory is counted from
+the networks' shapes."""
 
 
 def told(each: Preset) -> str:

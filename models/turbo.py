@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models import klein, unet
+from models import klein, sana, unet
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
 from models.folders import local
 from models.latent import OWN, LatentModel
@@ -76,11 +76,13 @@ def _parameters(found: Preset) -> Iterator[Parameter]:
             description="How far a picture may go from what was drawn.",
         )  # fmt: skip
     if found.guidance is not None:
+        cost = "it costs nothing" if found.embeds else "above 1 a step costs twice"
         yield Parameter(
             "guidance", "number", found.guidance, "Guidance", minimum=0.0, maximum=20.0, step=0.5,
-            description="How much more than the prompt alone would; above 1 a step costs twice.",
+            description=f"How much more than the prompt alone would; {cost}.",
         )  # fmt: skip
-        yield Parameter("negative", title="Without", **text)
+        if not found.embeds:
+            yield Parameter("negative", title="Without", **text)
     if found.tiny:
         yield Parameter(
             OWN, "boolean", False, "Full decoder",
@@ -89,11 +91,23 @@ def _parameters(found: Preset) -> Iterator[Parameter]:
 
 
 def _unet(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
-    size = size_of(folder)
-    if asked.size not in (0, size):
-        raise CannotLoad(f"{folder}: size={asked.size}: its UNet was taught to paint {size}")
     opened = unet.opener(str(folder), asked.scheduler, asked.tiny)
-    return replace(asked, size=size), opened
+    return _sized(folder, asked, "unet"), opened
+
+
+def _sana(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
+    """Its network is told the guidance."""
+    opened = sana.opener(str(folder), asked.scheduler, asked.tiny)
+    settled = replace(asked, guidance=asked.guidance or sana.GUIDANCE, embeds=True)
+    return _sized(folder, settled, "transformer"), opened
+
+
+def _sized(folder: Path, asked: Preset, network: str) -> Preset:
+    """As asked, at the one size that the network was taught."""
+    size = size_of(folder, network)
+    if asked.size not in (0, size):
+        raise CannotLoad(f"{folder}: size={asked.size}: its {network} was taught to paint {size}")
+    return replace(asked, size=size)
 
 
 def _klein(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
@@ -114,6 +128,7 @@ FAMILIES: Mapping[str, Family] = {
     "StableDiffusionPipeline": _unet,
     "StableDiffusionXLPipeline": _unet,
     "Flux2KleinPipeline": _klein,
+    "SanaSprintPipeline": _sana,
 }
 """By the pipelines whose parts are opened; each has kinds of its own (Img2Img, Inpaint)."""
 
@@ -130,13 +145,15 @@ def _family(folder: Path) -> Family:
     return family
 
 
-def size_of(folder: Path) -> int:
-    """Pixels each way that the UNet was taught to paint. Raises `CannotLoad`."""
-    unet, vae = (_config(folder / part / "config.json") for part in ("unet", "vae"))
+def size_of(folder: Path, network: str) -> int:
+    """Pixels each way that the `network` was taught to paint. Raises `CannotLoad`."""
+    taught, vae = (_config(folder / part / "config.json") for part in (network, "vae"))
     blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
-    edge = unet.get("sample_size")
+    edge = taught.get("sample_size")
     if not isinstance(blocks, list) or not isinstance(edge, int):
-        raise CannotLoad(f"{folder}: the configs of its unet and vae don't tell its picture's size")
+        raise CannotLoad(
+            f"{folder}: the configs of its {network} and vae don't tell its picture's size"
+        )
     return int(edge << (len(blocks) - 1))
 
 

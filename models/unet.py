@@ -76,6 +76,10 @@ class Checkpoint:
         return not self.beside and isinstance(self.quick or self.vae, AutoencoderKL)
 
     @property
+    def embeds_guidance(self) -> bool:
+        return False
+
+    @property
     def channels(self) -> int:
         return int(self.unet.config.out_channels)
 

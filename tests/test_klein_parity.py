@@ -101,7 +101,7 @@ def test_a_picture_equals_diffusers(
 
 def test_words_seed_steps_and_canvas_all_tell(model: LatentModel) -> None:
     """Otherwise the tests of parity would tell nothing."""
-    plain: dict[str, object] = {"prompt": "a red house", "seed": 7, "steps": 4}
+    plain: dict[str, Any] = {"prompt": "a red house", "seed": 7, "steps": 4}
     for changed in ({"prompt": "a red hous"}, {"seed": 8}, {"steps": 3}):
         assert apart(ours(model, **plain), ours(model, **plain | changed)) > 10 * NEAR
     first, second = (ours(model, canvas_of(seed), **plain) for seed in (4, 5))

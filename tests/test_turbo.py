@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler
 
-from models import klein, unet
+from models import klein, sana, unet
 from models.base import CannotLoad, ModelSpec, Request
 from models.latent import LatentModel
 from models.presets import MOST_STEPS, PARTS, PRESETS
@@ -47,7 +47,7 @@ def loaded(model: LatentModel) -> LatentModel:
 
 
 def test_the_table_is_what_the_code_knows() -> None:
-    assert {*unet.LARGE_KINDS, *klein.KINDS} == {*PARTS}
+    assert {*unet.LARGE_KINDS, *klein.KINDS, *sana.KINDS} == {*PARTS}
     for each in PRESETS:
         assert each.scheduler in ("", *KINDS)
         assert 1 <= each.steps <= each.most_steps <= MOST_STEPS
@@ -63,7 +63,7 @@ def test_a_spec_follows_from_the_configs(folder: Path, quick: Path) -> None:
     assert build("mine", checkpoint=str(folder), steps=2).spec.defaults()["steps"] == 2
     with pytest.raises(CannotLoad, match="steps=51: there may be 1 to 50"):
         build("mine", checkpoint=str(folder), steps=51)
-    with pytest.raises(CannotLoad, match="size=128: its UNet was taught to paint 64"):
+    with pytest.raises(CannotLoad, match="size=128: its unet was taught to paint 64"):
         build("mine", checkpoint=str(folder), size=128)
 
 

@@ -91,6 +91,11 @@ def test_text_to_picture_equals_diffusers(folder: Path, model: LatentModel, step
     )
 
 
+def test_strength_means_nothing_where_nothing_is_drawn(model: LatentModel) -> None:
+    some, other = (ask(prompt="sunset", strength=by, steps=2) for by in (0.3, 1.0))
+    assert np.array_equal(ours(model, some), ours(model, other))
+
+
 @pytest.mark.parametrize(
     ("steps", "of"), [(1, 1), (1, 2), (2, 4), (3, 4), (4, 5), (4, 8), (8, 10), (8, 8)]
 )

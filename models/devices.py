@@ -11,13 +11,33 @@ import time
 import torch
 
 from models.base import CannotLoad
-from models.networks import Networks
+from models.networks import Networks, Place
 
 TIMED_CALLS = 3
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The named device, or with `auto` the best that this machine has; raises `CannotLoad`."""
+DTYPES = {
+    "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16,
+    "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16,
+}  # fmt: skip
+
+
+def choose_place(device: str, dtype: str) -> Place:
+    """What was named, or with `auto` the best device that this machine has, in fp16 on a GPU (bf16
+    where it has that). On a CPU bf16 is a few times faster than fp32 with AMX and many times slower
+    without, so that has to be tried. Raises `CannotLoad`."""
+    chosen = _device(device)
+    if dtype != "auto":
+        if dtype not in DTYPES:
+            raise CannotLoad(f"--dtype {dtype}: there are auto, {', '.join(DTYPES)}")
+        return Place(chosen, DTYPES[dtype])
+    if chosen.type == "cpu":
+        return Place(chosen, None)
+    modern = chosen.type == "cuda" and torch.cuda.is_bf16_supported()
+    return Place(chosen, torch.bfloat16 if modern else torch.float16)
+
+
+def _device(wanted: str) -> torch.device:
     missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
     if missing.get(wanted.partition(":")[0]):
         raise CannotLoad(f"--device {wanted}: torch finds none here; auto takes what there is")
@@ -28,24 +48,12 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def choose_dtype(checkpoint: Networks, wanted: str) -> None:
-    """Set the number format: the named one, or with `auto` what is fastest here.
-
-    On a CPU bf16 is a few times faster than fp32 with AMX and many times slower without, so both
-    are timed; a GPU gets fp16 (bf16 where the GPU has it).
-    """
-    named = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    named |= {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    if wanted != "auto":
-        if wanted not in named:
-            raise CannotLoad(f"--dtype {wanted}: there are auto, {', '.join(named)}")
-        checkpoint.to(named[wanted])
-    elif checkpoint.device.type == "cpu":
-        times = {dtype: _time_call(checkpoint, dtype) for dtype in (torch.bfloat16, torch.float32)}
-        checkpoint.to(min(times, key=lambda dtype: times[dtype]))
-    else:
-        modern = checkpoint.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        checkpoint.to(torch.bfloat16 if modern else torch.float16)
+def settle(checkpoint: Networks, place: Place) -> None:
+    """Bring the networks to their place; try the formats where none was chosen."""
+    if place.dtype is not None:
+        return checkpoint.to(place.dtype)
+    times = {dtype: _time_call(checkpoint, dtype) for dtype in (torch.bfloat16, torch.float32)}
+    return checkpoint.to(min(times, key=lambda dtype: times[dtype]))
 
 
 def _time_call(checkpoint: Networks, dtype: torch.dtype) -> float:

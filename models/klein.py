@@ -26,7 +26,7 @@ from models.base import CannotLoad, Progress
 from models.fold import Fold
 from models.folders import local
 from models.layout import Layout
-from models.networks import Opener
+from models.networks import Opener, Place
 from models.parts import open_parts, read_index
 from models.sigmas import Empirical, Schedule, flow_of
 from models.texts import Words
@@ -191,12 +191,12 @@ def factor_of(vae: Any) -> int:
     return int(PATCH * 2 ** (len(vae.config.block_out_channels) - 1))
 
 
-def open_klein(folder: str, device: torch.device, progress: Progress, size: int = SIZE) -> Klein:
-    """Open a diffusers folder or hub id, component by component, in fp32 and on the CPU: `to`
-    brings it to the `device`, which needn't have room for fp32. `size`: pixels each way."""
+def open_klein(folder: str, place: Place, progress: Progress, size: int = SIZE) -> Klein:
+    """Open a diffusers folder or hub id, component by component, on the CPU: `to` brings it to its
+    device. `size`: pixels each way."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
     own = local(folder, tuple(KINDS))
-    parts = open_parts(own, read_index(own), KINDS, progress)
+    parts = open_parts(own, read_index(own), KINDS, progress, place)
     _check(own, parts)
     factor = factor_of(parts["vae"])
     if size % factor or not LEAST <= size <= MOST:
@@ -204,12 +204,14 @@ def open_klein(folder: str, device: torch.device, progress: Progress, size: int 
     schedule = flow_of(parts["scheduler"], Empirical((size // factor) ** 2))
     qwen = Qwen(parts["tokenizer"], _heard(parts["text_encoder"]))
     mean, deviation = _normal(parts["vae"])
-    return Klein(parts["transformer"], parts["vae"], qwen, schedule, device, size, mean, deviation)
+    return Klein(
+        parts["transformer"], parts["vae"], qwen, schedule, place.device, size, mean, deviation
+    )
 
 
 def opener(folder: str, size: int = SIZE) -> Opener:
     """Opens that folder, when it is called."""
-    return lambda device, progress: open_klein(folder, device, progress, size)
+    return lambda place, progress: open_klein(folder, place, progress, size)
 
 
 def _heard(language: Any) -> Any:

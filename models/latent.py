@@ -37,7 +37,7 @@ from models.base import (
     State,
     Value,
 )
-from models.devices import choose_device, choose_dtype
+from models.devices import choose_place, settle
 from models.finer import Finer, drawn, enlarged, grown
 from models.networks import Networks, Opener, to_pixels
 from models.row import Guidance, Row
@@ -61,7 +61,7 @@ class LatentModel:
         self, opener: Opener, spec: ModelSpec, device: str = "cpu", dtype: str = "auto"
     ) -> None:
         self.spec = spec
-        self._opener, self._device, self._dtype = opener, choose_device(device), dtype
+        self._opener, self._place = opener, choose_place(device, dtype)
         self._words: OrderedDict[tuple[str, bool], Words] = OrderedDict()
         self._parts: Networks | None = None
 
@@ -73,10 +73,8 @@ class LatentModel:
 
     def load(self, progress: Progress) -> None:
         """Open the folder, choose the number format, warm up every batch size."""
-        self._parts = self._opener(
-            self._device, lambda stage, part: progress(stage, OPENING * part)
-        )
-        choose_dtype(self._parts, self._dtype)
+        self._parts = self._opener(self._place, lambda stage, part: progress(stage, OPENING * part))
+        settle(self._parts, self._place)
         sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
         papers = (False, True) if self._parts.optional else (False,)
         counts = range(1, self.spec.max_batch + 1)
@@ -273,7 +271,7 @@ class LatentModel:
         return torch.cat(given) if given else None
 
     def _column(self, values: Sequence[float]) -> Tensor:
-        return torch.tensor(values, device=self._device).view(-1, 1, 1, 1)
+        return torch.tensor(values, device=self._place.device).view(-1, 1, 1, 1)
 
     @torch.inference_mode()
     def decode(self, states: Sequence[State]) -> list[Payload]:

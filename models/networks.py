@@ -8,6 +8,7 @@ the usual size 1. Invariant: inputs and results are fp32, whatever format the ne
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -99,8 +100,22 @@ class Networks(Protocol):
         decoder, where there is a quicker one."""
 
 
-Opener = Callable[[torch.device, Progress], Networks]
-"""Opens a checkpoint in fp32, and tells how far it is. Raises `CannotLoad`."""
+@dataclass(frozen=True)
+class Place:
+    """Where networks run, and in which number format; None: the faster one, by trial."""
+
+    device: torch.device
+    dtype: torch.dtype | None = torch.float32
+
+    @property
+    def opened(self) -> torch.dtype:
+        """The format that files are read in: for a GPU that which they run in, so that opening
+        takes no more memory than running; on a CPU fp32, in which weights are put together."""
+        return torch.float32 if self.device.type == "cpu" else self.dtype or torch.float32
+
+
+Opener = Callable[[Place, Progress], Networks]
+"""Opens a checkpoint, and tells how far it is. Raises `CannotLoad`."""
 
 
 def to_pixels(pictures: Tensor) -> Pixels:

@@ -21,6 +21,8 @@ from diffusers import SchedulerMixin
 from safetensors import SafetensorError
 
 from models.base import CannotLoad, Progress
+from models.networks import Place
+from models.space import check_room
 
 Index = Mapping[str, Any]
 LIBRARIES = ("diffusers", "transformers")
@@ -42,8 +44,14 @@ def read_index(folder: Path) -> Index:
     return index
 
 
-def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> Any:
-    """The component `name`, of one of the classes `known` ("*": any scheduler), in fp32. Raises
+def open_part(
+    folder: Path,
+    name: str,
+    index: Index,
+    known: Sequence[str],
+    dtype: torch.dtype = torch.float32,
+) -> Any:
+    """The component `name`, of one of the classes `known` ("*": any scheduler), in `dtype`. Raises
     `CannotLoad`."""
     library, kind = _class_of(folder, name, index, known)
     part = _found(folder, name, library, kind)
@@ -53,7 +61,9 @@ def open_part(folder: Path, name: str, index: Index, known: Sequence[str]) -> An
     if weighty:
         _refuse_pickles(folder / name)
     with refusing(folder, name):
-        return _weighed(folder, name, part, library) if weighty else _plain(folder, name, part)
+        if weighty:
+            return _weighed(folder, name, part, library, dtype)
+        return _plain(folder, name, part)
 
 
 def open_whole(folder: Path, kind: type[Any]) -> Any:
@@ -64,14 +74,21 @@ def open_whole(folder: Path, kind: type[Any]) -> Any:
 
 
 def open_parts(
-    folder: Path, index: Index, kinds: Mapping[str, Sequence[str]], progress: Progress
+    folder: Path,
+    index: Index,
+    kinds: Mapping[str, Sequence[str]],
+    progress: Progress,
+    place: Place,
 ) -> dict[str, Any]:
-    """The components of these names and classes; networks only answer from then on. Raises
-    `CannotLoad`."""
+    """The components of these names and classes, on the CPU, in the format that the `place` opens
+    files in (an autoencoder in fp32: its statistics are small numbers); networks only answer from
+    then on. Raises `CannotLoad`, also where there is no room for them."""
+    check_room(folder, kinds, place)
     parts: dict[str, Any] = {}
     for count, (name, known) in enumerate(kinds.items()):
         progress(f"loading {name}", count / len(kinds))
-        parts[name] = open_part(folder, name, index, known)
+        number = torch.float32 if name == "vae" else place.opened
+        parts[name] = open_part(folder, name, index, known, number)
         if isinstance(parts[name], torch.nn.Module):
             parts[name].eval().requires_grad_(False)
     return parts
@@ -126,11 +143,13 @@ def _plain(folder: Path, name: str, part: Any) -> Any:
     return part.from_pretrained(folder, subfolder=name)
 
 
-def _weighed(folder: Path, name: str, part: Any, library: str) -> Any:
+def _weighed(
+    folder: Path, name: str, part: Any, library: str, dtype: torch.dtype = torch.float32
+) -> Any:
     """A network, all of whose tensors came from its file and all of whose file was taken."""
-    number: dict[str, Any] = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
+    number: dict[str, Any] = {"torch_dtype": dtype, "low_cpu_mem_usage": False}
     if library == "transformers":
-        number = {"dtype": torch.float32}
+        number = {"dtype": dtype}
     opened, told = part.from_pretrained(
         folder, subfolder=name, use_safetensors=True, output_loading_info=True,
         ignore_mismatched_sizes=True, **number,

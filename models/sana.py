@@ -21,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from models.base import CannotLoad, Progress
 from models.folders import local
-from models.networks import Opener
+from models.networks import Opener, Place
 from models.parts import open_parts, read_index
 from models.texts import Words
 from models.trigflow import TrigFlow, trigflow_of
@@ -167,17 +167,17 @@ class Sprint:
         return result.float()
 
 
-def open_sana(folder: str, device: torch.device, progress: Progress) -> Sprint:
-    """Open a diffusers folder or hub id, component by component, in fp32. Raises `CannotLoad`."""
+def open_sana(folder: str, place: Place, progress: Progress) -> Sprint:
+    """Open a diffusers folder or hub id, component by component. Raises `CannotLoad`."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
     own = local(folder, tuple(KINDS))
     index = read_index(own)
-    parts = open_parts(own, index, KINDS, progress)
+    parts = open_parts(own, index, KINDS, progress, place)
     texts = Instructed(parts["tokenizer"], parts["text_encoder"])
     schedule = trigflow_of(parts["scheduler"])
-    opened = Sprint(parts["transformer"], parts["vae"], texts, schedule, device)
+    opened = Sprint(parts["transformer"], parts["vae"], texts, schedule, place.device)
     _check(folder, opened)
-    opened.to(torch.float32)
+    opened.to(place.opened)
     return opened
 
 
@@ -187,7 +187,7 @@ def opener(folder: str, scheduler: str = "", quick: str = "") -> Opener:
     for option, wanted in (("scheduler", scheduler), ("tiny", quick)):
         if wanted:
             raise CannotLoad(f"{folder}: {option}={wanted}: SANA-Sprint runs with its own only")
-    return lambda device, progress: open_sana(folder, device, progress)
+    return lambda place, progress: open_sana(folder, place, progress)
 
 
 def _check(folder: str, parts: Sprint) -> None:

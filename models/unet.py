@@ -26,7 +26,7 @@ from models.fold import Fold, open_fold
 from models.folders import local
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
-from models.networks import Opener
+from models.networks import Opener, Place
 from models.packed import pack
 from models.parts import Index, open_parts, open_whole, read_index, refusing
 from models.sigmas import Schedule, schedule_of
@@ -223,16 +223,17 @@ def _packed(values: Tensor) -> Tensor:
 
 
 def open_checkpoint(
-    folder: str, device: torch.device, progress: Progress, scheduler: str = "", quick: str = ""
+    folder: str, place: Place, progress: Progress, scheduler: str = "", quick: str = ""
 ) -> Checkpoint:
-    """Open a diffusers folder or hub id, component by component, in fp32. `scheduler`: another
+    """Open a diffusers folder or hub id, component by component. `scheduler`: another
     step arithmetic than the folder's own (`models.sigmas.KINDS`); `quick`: the folder or hub id of
     an AutoencoderTiny of the same latents."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
     own = local(folder, tuple(LARGE_KINDS))
     index = read_index(own)
     kinds = LARGE_KINDS if "text_encoder_2" in index else KINDS
-    parts = open_parts(own, index, kinds, progress)
+    parts = open_parts(own, index, kinds, progress, place)
+    device = place.device
     if fusable(parts["vae"], device):
         fuse(parts["vae"])
     pack(parts["unet"], device)
@@ -249,13 +250,13 @@ def open_checkpoint(
     _check_channels(folder, checkpoint)
     _check_told(folder, checkpoint)
     _check_layout(folder, checkpoint)
-    checkpoint.to(torch.float32)
+    checkpoint.to(place.opened)
     return checkpoint
 
 
 def opener(folder: str, scheduler: str = "", quick: str = "") -> Opener:
     """Opens that folder, when it is called."""
-    return lambda device, progress: open_checkpoint(folder, device, progress, scheduler, quick)
+    return lambda place, progress: open_checkpoint(folder, place, progress, scheduler, quick)
 
 
 def _open_quick(quick: str, parts: Checkpoint) -> AutoencoderTiny:

@@ -81,7 +81,9 @@ def shown(model: LatentModel, row: Row) -> Floats:
     return picture[0].permute(1, 2, 0).numpy()
 
 
-def ours(model: LatentModel, canvas: NDArray[np.uint8] | None = None, **params: object) -> Floats:
+def ours(
+    model: LatentModel, canvas: NDArray[np.uint8] | None = None, /, **params: object
+) -> Floats:
     (row,) = finish(model, [ask(model, canvas, **params)])
     return shown(model, row)
 

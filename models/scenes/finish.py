@@ -32,6 +32,9 @@ from models.unet import Checkpoint
 
 STEPS = (1, 1, 2, 4)
 """Of the answers, one scene after the other: one step is softest, and what people draw with."""
+WHOLE = 0.3
+"""Weight of the energy that a whole picture lacks: where no place is sure of its own, each draws
+the least that it may be, and all of them together too little."""
 BROAD = 4  # pixels; light and colour of larger places stay
 LIVELY = 2.0
 """Weight of the energy in the student's pictures, beside `DETAIL` in the encoded ones."""
@@ -122,4 +125,6 @@ def _answered(
             soft = decode(before, latents).float()
         crisp = decode(result, latents).float()
     kept = F.l1_loss(F.avg_pool2d(crisp, BROAD), F.avg_pool2d(soft, BROAD))
-    return LIVELY * F.l1_loss(detail(crisp), detail(paintings)) + kept
+    ours, theirs = detail(crisp), detail(paintings)
+    lacking = F.relu(1 - ours.square().mean((1, 2, 3)) / theirs.square().mean((1, 2, 3))).mean()
+    return LIVELY * F.l1_loss(ours, theirs) + WHOLE * lacking + kept

@@ -43,6 +43,9 @@ WORDED = 4.0  # and of what the words said
 LIKE = 10.0  # and of what the sight finds where the canvas is painted
 FOLLOW, NEAR = 6.0, 0.25
 """Weight of being what the painter made of it, and the error up to which that counts squared."""
+TONE, BROAD = 24.0, 4
+"""And of being so on the average of so many latents each way: the light of an hour and a weather is
+known to the last, whatever stands in it, and no judge of detail may trade it in."""
 
 
 @dataclass(frozen=True)
@@ -187,10 +190,18 @@ def taught(
     """The student's loss; its rivals take their own steps on the way. weights (c,)."""
     answers = answered(student, lesson)
     loss = rivals.loss(answers, smooth)
-    error = F.smooth_l1_loss(answers.made, answers.true, reduction="none", beta=NEAR)
     shares = drawn(answers.asked.canvas)
     counts = (rarity(shares) * shares[:, :-1]).sum(1, keepdim=True)
-    return loss + FOLLOW * (error * weights[:, None, None] * counts).mean()
+    close = missed(answers.made, answers.true, counts, weights)
+    broad = [F.avg_pool2d(each, BROAD) for each in (answers.made, answers.true, counts)]
+    return loss + FOLLOW * close + TONE * missed(*broad, weights)
+
+
+def missed(made: Tensor, true: Tensor, counts: Tensor, weights: Tensor) -> Tensor:
+    """How far latents (n, c, h, w) are from the true ones, where that `counts` (n, 1, h, w);
+    weights (c,)."""
+    error = F.smooth_l1_loss(made, true, reduction="none", beta=NEAR)
+    return (error * weights[:, None, None] * counts).mean()
 
 
 def answered(student: Painter, lesson: Lesson) -> Answers:

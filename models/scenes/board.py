@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.scenes.chance import Chance
 from models.scenes.light import Array, Light, rgb
 from models.scenes.palette import MATERIALS
 
@@ -69,6 +70,7 @@ class Board:
     size: int
     rng: np.random.Generator
     light: Light
+    chance: Chance
     image: Array = field(init=False)
     labels: Labels = field(init=False)
     forms: Labels = field(init=False)

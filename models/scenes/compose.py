@@ -55,5 +55,5 @@ def _air(board: Board, horizon: float, place: float) -> None:
         sky.paint_fog(board, place, horizon + 0.03, 0.12, 0.72)
         sky.paint_fog(board, place + 0.4, 0.92, 0.10, 0.35)
     strength = {"dawn": 0.55, "day": 0.22, "sunset": 0.65, "night": 0.25}[light.time]
-    if light.weather in ("clear", "fog") and place < 0.6:
-        sky.paint_rays(board, place, strength * (1.3 if light.foggy else 0.8))
+    if light.weather in ("clear", "fog"):
+        sky.paint_rays(board, 0.3, 0.6 * strength * (1.3 if light.foggy else 0.8))

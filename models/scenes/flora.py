@@ -12,8 +12,7 @@ import numpy as np
 from models.scenes.board import Board, Brush, Ink, Points, ink, oval
 from models.scenes.light import BLOOMS, Array, rgb
 
-TRIED = 160  # places in a drift that are tried for blossoms
-BETWEEN = 0.17  # how far apart they are at least, both ways together, in the drift's half axes
+BLOSSOMS = 128  # cells across of the grid that they keep to
 GOLD = rgb((1.0, 0.80, 0.28))
 
 
@@ -23,7 +22,7 @@ def paint_flowers(
     """A drift of blossoms, larger towards the viewer, over a darker bed of leaves. Its colour is
     the season's; here and there is one of another."""
     light = board.light
-    fx, fy, chance = _strewn(rng, (x, y, wide, down))
+    fx, fy, chance = _strewn(board, (x, y, wide, down))
     box = board.window(x - wide * 1.2, y - down * 1.3 - 0.04, x + wide * 1.2, y + down * 1.3 + 0.04)
     bed, heart = ink(light.lit("meadow", 0.10)), ink(light.lit(GOLD, 0.9))
     hues = [rgb(hue) for hue in BLOOMS[light.season]]
@@ -32,27 +31,18 @@ def paint_flowers(
     with board.brush(box) as brush:
         for place in zip(fx, fy + radii * 1.1, radii * 1.5, strict=True):
             brush.disc(*place, bed)
-        for bx, by, radius, rare in zip(fx, fy, radii, chance < 0.12, strict=True):
+        for bx, by, radius, rare in zip(fx, fy, radii, chance > 2.0, strict=True):
             _bloom(brush, (bx, by, radius), inks[int(rare)], light.side)
     board.mark(oval(x, y, wide, down), "flower")
 
 
-def _strewn(
-    rng: np.random.Generator, bed: tuple[float, float, float, float]
-) -> tuple[Array, Array, Array]:
-    """Places all over an oval (middle, half axes), none too near another, the far before the near:
-    x, y and a number 0–1 of each."""
+def _strewn(board: Board, bed: tuple[float, float, float, float]) -> tuple[Array, Array, Array]:
+    """Places all over an oval (middle, half axes), the far before the near: x, y and how rare each
+    is."""
     x, y, wide, down = bed
-    angle, away = rng.uniform(0, 2 * np.pi, TRIED), np.sqrt(rng.uniform(0, 1, TRIED))
-    spots = np.stack([np.cos(angle), np.sin(angle)], 1) * away[:, None]
-    crowded = np.abs(spots[:, None] - spots).sum(-1) <= BETWEEN
-    kept: list[int] = []
-    for number, near in enumerate(crowded):
-        if not near[kept].any():
-            kept.append(number)
-    fx, fy = (spots[kept] * (wide, down) + (x, y)).T
-    order = np.argsort(fy)
-    return fx[order], fy[order], rng.random(len(kept))
+    fx, fy, rare = board.chance.peaks(BLOSSOMS)
+    inside = ((fx - x) / wide) ** 2 + ((fy - y) / down) ** 2 < 1
+    return fx[inside], fy[inside], rare[inside]
 
 
 def _bloom(
@@ -110,17 +100,17 @@ def _petal(x: float, y: float, r: float, angle: float) -> Points:
 def paint_tufts(board: Board, rng: np.random.Generator, top: float, count: int) -> None:
     """Tufts of grass below the height `top`: dark blades behind, lit ones before."""
     light = board.light
-    x = rng.uniform(-0.02, 1.02, count)
-    y = top + (1.06 - top) * rng.uniform(0, 1, count) ** 0.6
-    leans = rng.uniform(-1, 1, (count, 7))
+    x, y, _ = board.chance.peaks(64)
+    x, y = x[y > top + 0.02], y[y > top + 0.02] + 0.02
+    leans = np.linspace(-1, 1, 7)
     base = light.base("meadow") if light.season != "winter" else rgb((0.80, 0.76, 0.68))
     tones = [ink(light.lit(base * 0.92, amount)) for amount in (0.15, 0.42, 0.66)]
     wind = 0.7 if light.weather == "storm" else 0.0
     with board.brush(board.rows(max(0.0, top - 0.14))) as brush:
-        for i in np.argsort(y):
+        for i in range(len(y)):
             near = float(np.clip((y[i] - top) / (1.06 - top), 0, 1))
             high = 0.018 + 0.085 * near**1.5
-            for k, lean in enumerate(leans[i]):
+            for k, lean in enumerate(leans):
                 shade = tones[max(0, (k * 2) % 3 - (near > 0.75))]
                 brush.fill(
                     _blade(x[i] + (k - 3) * high * 0.13, y[i], high, lean * 0.5 + wind), shade

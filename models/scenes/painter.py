@@ -9,6 +9,7 @@ arrays are uint8; a canvas holds palette colours, or nearly (`sketch.OFF`), and 
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.scenes.board import Board, Labels
 from models.scenes.captions import caption
+from models.scenes.chance import Chance, noise_of
 from models.scenes.compose import compose
 from models.scenes.light import MOODS, Light
 from models.scenes.palette import MATERIALS
@@ -44,9 +46,10 @@ def paint_scene(seed: int, size: int = 256, words: dict[str, str] | None = None)
     """Paint scene number `seed`. `words` (group → word) overrides chance where given, and the
     layout stays the same."""
     light, style, radius = _light(np.random.default_rng([seed, 7]), words or {})
-    board = Board(size, np.random.default_rng([seed, 8]), light)
+    chance = Chance(noise_of(seed), size)
+    board = Board(size, np.random.default_rng([seed, 8]), light, chance)
     compose(board, radius)
-    painting = render(board, style, np.random.default_rng([seed, 12]))
+    painting = render(board, style)
     chosen = {"time": light.time, "season": light.season, "weather": light.weather, "style": style}
     rng = np.random.default_rng([seed, 13])
     present = [MATERIALS[i] for i in np.unique(board.labels)]
@@ -66,11 +69,13 @@ def _light(rng: np.random.Generator, words: dict[str, str]) -> tuple[Light, str,
     the left, as illustrators have it: nobody could tell from a canvas which side it was."""
     seen, radius = bool(rng.random() < 0.62), float(rng.uniform(0.028, 0.085))
     x, y = float(rng.uniform(0.08, 0.92)), float(rng.uniform(0.08, 0.40))
-    mood = int(rng.integers(MOODS))
+    rng.integers(MOODS)
     drawn = {
         group: str(rng.choice(list(odds), p=list(odds.values()))) for group, odds in ODDS.items()
     }
     drawn |= words
+    told = f"{drawn['time']} {drawn['season']} {drawn['weather']}"
+    mood = zlib.crc32(told.encode()) % MOODS
     where = (x, y) if seen else (-0.25, 0.12)
     light = Light(drawn["time"], drawn["season"], drawn["weather"], *where, mood, seen)
     return light, drawn["style"], radius

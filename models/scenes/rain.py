@@ -12,8 +12,8 @@ from itertools import product
 
 import numpy as np
 
-from models.scenes.board import SQUARES, Board, ink, snapped
-from models.scenes.light import Array, mix, rgb
+from models.scenes.board import SQUARES, Board, ink
+from models.scenes.light import mix, rgb
 
 TILE = 4  # squares each way after which the hatching repeats: as far apart as the network's
 # coarsest places; what repeats less often it can't know the phase of
@@ -28,23 +28,21 @@ def paint_rain(board: Board, rng: np.random.Generator) -> None:
     """A hatching of rain, more slanted in a storm; flakes in a winter storm. Clear skies draw none,
     but the draws are always made."""
     light = board.light
-    x, y = rng.uniform(0, 1, FLAKES), rng.uniform(0, 1, FLAKES)
-    near = rng.random(FLAKES)
     if not light.wet:
         return
     veil = np.clip(0.10 + 0.14 * (1 - board.y), 0, 1).astype(np.float32)
     board.lay(veil, light.haze)
     if light.season == "winter" and light.weather == "storm":
-        _snow(board, snapped(x), snapped(y), near)
+        _snow(board)
     else:
         _hatch(board)
 
 
-def _snow(board: Board, x: Array, y: Array, near: Array) -> None:
+def _snow(board: Board) -> None:
     flake = ink(rgb((0.97, 0.98, 1.0)))
     with board.brush() as brush:
-        for fx, fy, size in zip(x, y, near, strict=True):
-            brush.disc(fx, fy, 0.0034 + 0.0040 * (size > 0.6), flake)
+        for fx, fy, size in zip(*board.chance.peaks(2 * SQUARES, 1.3), strict=True):
+            brush.disc(fx, fy, 0.0034 + 0.0040 * (size > 2.0), flake)
 
 
 def _hatch(board: Board) -> None:

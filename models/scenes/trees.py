@@ -51,7 +51,7 @@ def paint_tree(board: Board, tree: Tree, far: float, shadow: bool = True) -> Non
     if sheet is None:
         return
     cover = sheet[..., 0] * np.float32(1 / 255)
-    board.lay(cover, _coloured(board, tree, sheet, far), None, where)
+    board.lay(cover, _coloured(board, tree, sheet, far, where), None, where)
     _outline(board, cover, where, tree, light.season)
 
 
@@ -98,13 +98,18 @@ def _warped(levels: tuple[Labels, ...], affine: Array, where: Window, size: int)
     return sprites.warp(levels, moved, (columns, rows))
 
 
-def _coloured(board: Board, tree: Tree, sheet: Labels, far: float) -> Array:
+def _coloured(board: Board, tree: Tree, sheet: Labels, far: float, where: Window) -> Array:
     """The sprite's surface in the scene's light: leaves in flat tones, wood, snow where it lies."""
     light = board.light
     away = np.array([light.sun_x - tree.x, tree.y - tree.high * 0.5 - light.sun_y])
     away = away / max(0.15, float(np.hypot(*away)))
     side = sheet[..., 2].astype(np.float32) - 128
     rise = sheet[..., 3].astype(np.float32) - 128
+    if tree.kind != "conifer" and light.season != "winter":
+        reach = tree.high * board.size * 0.05
+        side, rise = (cv2.GaussianBlur(each, (0, 0), max(0.5, reach)) for each in (side, rise))
+        clumps = int(np.clip(14 / tree.high, 24, 64))
+        rise = rise + 60 * board.chance.field(clumps)[where][: rise.shape[0], : rise.shape[1]]
     side = side if tree.stretch > 0 else -side
     tone = np.clip(
         118 + side * float(away[0]) * 0.85 + rise * (0.35 + 0.5 * float(away[1])), 0, 255

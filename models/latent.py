@@ -169,12 +169,14 @@ class LatentModel:
         chosen = [self._words[each] for each in asked]
         for one in asked:
             self._words.move_to_end(one)
-        while len(self._words) > REMEMBERED_PROMPTS or self._remembered() > REMEMBERED_BYTES:
+        while fresh and self._full():
             self._words.popitem(last=False)
         return chosen
 
-    def _remembered(self) -> int:
-        return sum(part.nbytes for words in self._words.values() for part in words)
+    def _full(self) -> bool:
+        """Whether more is remembered than should be."""
+        held = sum(part.nbytes for words in self._words.values() for part in words)
+        return len(self._words) > REMEMBERED_PROMPTS or held > REMEMBERED_BYTES
 
     def _guidance(self, requests: Sequence[Request]) -> list[Guidance | None]:
         """Of each request; a scale of 1 and less is none, as in the library's pipelines. A network

@@ -26,7 +26,7 @@ from models.base import CannotLoad, Progress
 from models.fold import Fold
 from models.folders import local
 from models.layout import Layout
-from models.networks import Opener, Place
+from models.networks import Opener, Place, to_values
 from models.parts import open_parts, read_index
 from models.sigmas import Empirical, Schedule, flow_of
 from models.texts import Words
@@ -132,8 +132,7 @@ class Klein:
 
     def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
-        values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
-        return self.encode(values.float() / 127.5 - 1)
+        return self.encode(to_values(pictures, self.device))
 
     def see(self, pictures: NDArray[np.uint8], edge: int) -> Tensor:
         """The latents of canvases, uint8 (n, H, W, 3) of `edge` latents: (n, c, edge, edge)."""

@@ -118,6 +118,12 @@ Opener = Callable[[Place, Progress], Networks]
 """Opens a checkpoint, and tells how far it is. Raises `CannotLoad`."""
 
 
+def to_values(pictures: Pixels, device: torch.device) -> Tensor:
+    """uint8 (n, h, w, 3) to −1–1 (n, 3, h, w) fp32."""
+    values = torch.from_numpy(np.array(pictures)).to(device).permute(0, 3, 1, 2)
+    return values.float() / 127.5 - 1
+
+
 def to_pixels(pictures: Tensor) -> Pixels:
     """−1–1 (n, 3, h, w) to uint8 (n, h, w, 3)."""
     values = pictures.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)

@@ -21,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from models.base import CannotLoad, Progress
 from models.folders import local
-from models.networks import Opener, Place
+from models.networks import Opener, Place, to_values
 from models.parts import open_parts, read_index
 from models.texts import Words
 from models.trigflow import TrigFlow, trigflow_of
@@ -133,8 +133,7 @@ class Sprint:
 
     def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
-        values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
-        return self.encode(values.float() / 127.5 - 1)
+        return self.encode(to_values(pictures, self.device))
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""

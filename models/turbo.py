@@ -15,6 +15,7 @@ from typing import Any
 
 from models import klein, sana, unet
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
+from models.devices import choose_place
 from models.folders import local
 from models.latent import OWN, LatentModel
 from models.networks import Opener
@@ -23,7 +24,8 @@ from models.presets import PARTS, Preset, preset as known_by
 
 KLEIN_GUIDANCE = 4.0
 """The pipeline's, of a checkpoint that isn't distilled."""
-BATCH = {"cuda": 8, "cpu": 2}
+BATCH = {"cpu": 2}  # rows of a call, where nobody says
+GPU_BATCH = 8
 WORDS = 2000
 
 
@@ -51,7 +53,7 @@ def build(
         tiny="" if tiny == "none" else tiny or found.tiny, size=size or found.size,
     )  # fmt: skip
     settled, opened = _family(own)(own, asked)
-    rows = max_batch or BATCH["cpu" if device == "cpu" else "cuda"]
+    rows = max_batch or BATCH.get(choose_place(device, dtype).device.type, GPU_BATCH)
     return LatentModel(opened, spec_of(name, settled, rows), device, dtype)
 
 

@@ -26,7 +26,7 @@ from models.fold import Fold, open_fold
 from models.folders import local
 from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
-from models.networks import Opener, Place
+from models.networks import Opener, Place, to_values
 from models.packed import pack
 from models.parts import Index, open_parts, open_whole, read_index, refusing
 from models.sigmas import Schedule, schedule_of
@@ -121,19 +121,15 @@ class Checkpoint:
 
     def encode_pictures(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of uint8 pictures (n, H, W, 3)."""
-        return self.encode(self._values(pictures))
+        return self.encode(to_values(pictures, self.device))
 
     def encode_spread(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Of the latents that pictures may be encoded as, mean and standard deviation, normalised:
         (n, 2c, h, w) fp32."""
-        spread = self.vae.encode(self._values(pictures).to(self.dtype)).latent_dist
+        spread = self.vae.encode(to_values(pictures, self.device).to(self.dtype)).latent_dist
         shift, scale = _normal(self.vae)
         mean = (spread.mean.float() - shift) * scale
         return torch.cat([mean, spread.std.float() * scale], 1)
-
-    def _values(self, pictures: NDArray[np.uint8]) -> Tensor:
-        values = torch.from_numpy(np.array(pictures)).to(self.device).permute(0, 3, 1, 2)
-        return values.float() / 127.5 - 1
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""

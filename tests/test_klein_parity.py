@@ -23,7 +23,7 @@ from models.row import Row
 from models.sigmas import Empirical
 from models.turbo import build
 from tests.tiny_klein import SIZE, make_klein
-from tests.tiny_unet import canvas_of, finish, pixels
+from tests.tiny_unet import canvas_of, finish, pixels, shown
 
 NEAR = 1e-4  # of pictures in 0..1, fp32
 STATIC = {"use_dynamic_shifting": False}
@@ -72,13 +72,6 @@ def piped(folder: Path) -> Theirs:
 def ask(model: LatentModel, canvas: NDArray[np.uint8] | None = None, **params: object) -> Request:
     spec, inputs = model.spec, {} if canvas is None else {"canvas": canvas}
     return Request("s", spec.name, 1, 1, spec.defaults() | spec.check(params), inputs)
-
-
-@torch.inference_mode()
-def shown(model: LatentModel, row: Row) -> Floats:
-    assert row.clean is not None
-    picture = (model.parts.decode(row.clean) / 2 + 0.5).clamp(0, 1)
-    return picture[0].permute(1, 2, 0).numpy()
 
 
 def ours(

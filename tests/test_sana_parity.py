@@ -23,7 +23,7 @@ from models.row import Row
 from models.sana import INSTRUCTION, KINDS
 from models.turbo import build
 from tests.tiny_sana import ask, make_sana, opened
-from tests.tiny_unet import SIZE, canvas_of, finish
+from tests.tiny_unet import SIZE, canvas_of, finish, shown
 
 # numpy 2 asks what diffusers' schedulers do with tensors; only the pipelines compared with do it
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -47,13 +47,6 @@ def ours(model: LatentModel, request: Request) -> Floats:
     """The finished picture of a request, alone, in 0..1."""
     (row,) = finish(model, [request])
     return shown(model, row)
-
-
-@torch.inference_mode()
-def shown(model: LatentModel, row: Row) -> Floats:
-    assert row.clean is not None
-    picture = (model.parts.decode(row.clean) / 2 + 0.5).clamp(0, 1)
-    return picture[0].permute(1, 2, 0).numpy()
 
 
 def theirs(kind: Any, folder: Path, steps: int, seed: int, **asked: Any) -> Floats:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler
 
 from models import klein, sana, unet
@@ -59,6 +60,8 @@ def test_a_spec_follows_from_the_configs(folder: Path, quick: Path) -> None:
     assert (spec.name, spec.tracks[0].width, spec.inputs[0].height) == ("mine", SIZE, SIZE)
     assert names(spec) == ["prompt", "seed", "steps", "strength", "guidance", "negative"]
     assert spec.defaults()["steps"] == 4
+    if not torch.cuda.is_available():  # what `auto` takes then is a CPU
+        assert spec.max_batch == build("mine", "auto", checkpoint=str(folder)).spec.max_batch == 2
     assert names(build("mine", checkpoint=str(folder), tiny=str(quick)).spec)[-1] == "full"
     assert build("mine", checkpoint=str(folder), steps=2).spec.defaults()["steps"] == 2
     with pytest.raises(CannotLoad, match="steps=51: there may be 1 to 50"):

@@ -40,6 +40,7 @@ SPEC = ModelSpec(
     ),
 )
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 
 def canvas_of(seed: int) -> Pixels:
@@ -67,6 +68,14 @@ def finish(model: LatentModel, requests: Sequence[Request]) -> list[Row]:
 
 def pixels(model: LatentModel, states: Sequence[State]) -> list[Pixels]:
     return [cast("Picture", payload).pixels for payload in model.decode(states)]
+
+
+@torch.inference_mode()
+def shown(model: LatentModel, row: Row) -> Floats:
+    """Its picture now, in 0..1, unrounded."""
+    assert row.clean is not None
+    picture = (model.parts.decode(row.clean) / 2 + 0.5).clamp(0, 1)
+    return picture[0].permute(1, 2, 0).numpy()
 
 
 def prepared_tokenizer(folder: Path) -> Any:

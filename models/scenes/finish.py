@@ -22,12 +22,12 @@ from torch import Tensor
 
 from models.base import Request
 from models.latent import LatentModel
-from models.patches import decode, encode
+from models.patches import decode
 from models.row import Row
-from models.scenes.autoencoder import NOISE, SPREAD, crops, picture_loss, to_tensor
+from models.scenes.autoencoder import crops, to_tensor
 from models.scenes.dataset import Dataset
 from models.scenes.loop import Loop, Plan, half_precision
-from models.scenes.sharpen import DETAIL, detail
+from models.scenes.sharpen import detail, encoded_loss
 from models.unet import Checkpoint
 
 STEPS = (1, 1, 2, 4)
@@ -37,7 +37,7 @@ WHOLE = 0.3
 the least that it may be, and all of them together too little."""
 BROAD = 4  # pixels; light and colour of larger places stay
 LIVELY = 2.0
-"""Weight of the energy in the student's pictures, beside `DETAIL` in the encoded ones."""
+"""Weight of the energy in the student's pictures, beside `sharpen.DETAIL` in the encoded ones."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +97,11 @@ def finish(
         pictures = to_tensor(crops(data, chance, batch, crop)).to(device)
         rows = torch.randint(len(made.numbers), (max(1, batch // 4),), generator=chance)
         noise = torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=chance)))
-        return _encoded(result, pictures, noise) + _answered(vae, result, made, rows, data[0])
+        return encoded_loss(result, pictures, noise) + _answered(vae, result, made, rows, data[0])
 
     loop.run(loss_of)
     decoder.load_state_dict(loop.average.state_dict())
     return result
-
-
-def _encoded(result: AutoencoderTiny, pictures: Tensor, noise: torch.Generator) -> Tensor:
-    with half_precision(pictures.device):
-        with torch.no_grad():
-            latents = encode(result, pictures).float()
-        moved = NOISE * SPREAD * torch.randn(latents.shape, generator=noise)
-        back = decode(result, latents + moved.to(latents)).float()
-    return picture_loss(back, pictures) + DETAIL * F.l1_loss(detail(back), detail(pictures))
 
 
 def _answered(

@@ -40,16 +40,22 @@ def sharpen(
     def loss_of(step: int, chance: torch.Generator) -> Tensor:
         pictures = to_tensor(crops(data, chance, batch, crop)).to(device)
         noise = torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=chance)))
-        with half_precision(device):
-            with torch.no_grad():
-                latents = encode(result, pictures).float()
-            moved = NOISE * SPREAD * torch.randn(latents.shape, generator=noise)
-            made = decode(result, latents + moved.to(device)).float()
-        return picture_loss(made, pictures) + DETAIL * F.l1_loss(detail(made), detail(pictures))
+        return encoded_loss(result, pictures, noise)
 
     loop.run(loss_of)
     decoder.load_state_dict(loop.average.state_dict())
     return result
+
+
+def encoded_loss(result: AutoencoderTiny, pictures: Tensor, noise: torch.Generator) -> Tensor:
+    """How far pictures (n, 3, h, w) are from themselves, encoded and decoded, their detail
+    included; `noise` moves the latents a little."""
+    with half_precision(pictures.device):
+        with torch.no_grad():
+            latents = encode(result, pictures).float()
+        moved = NOISE * SPREAD * torch.randn(latents.shape, generator=noise)
+        back = decode(result, latents + moved.to(latents)).float()
+    return picture_loss(back, pictures) + DETAIL * F.l1_loss(detail(back), detail(pictures))
 
 
 def detail(pictures: Tensor) -> Tensor:

@@ -192,6 +192,7 @@ def test_logs_are_one_line_a_session_and_none_a_frame() -> None:
             made = served.post("/v1/generate", json={"prompt": prompt, "steps": 8})  # fmt: skip
             assert made.status_code == 200
         served.wait_log("ready")
+        served.wait_log("session end", times=2)  # it's told after the answer has left
         events = [json.loads(line)["event"] for line in served.lines]
     assert events.count("session start") == events.count("session end") == 2
     assert len(events) < 10, events

@@ -10,7 +10,7 @@ nothing of requests, sessions or step arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
 from models.base import CannotLoad, Progress
+from models.devices import move
 from models.fold import Fold
 from models.folders import local
 from models.layout import Layout
@@ -116,14 +117,16 @@ class Klein:
 
     @property
     def edge(self) -> int:
-        return self.size // factor_of(self.vae)
+        return self.size // factor_of(self.vae.config)
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        return [self.transformer, self.vae, self.qwen.encoder]
 
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on."""
         self.dtype = dtype
-        for part in (self.transformer, self.vae, self.qwen.encoder):
-            # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
-            torch.nn.Module.to(part, device=self.device, dtype=dtype)
+        move(self.modules, self.device, dtype)
         self.mean, self.deviation = self.mean.to(self.device), self.deviation.to(self.device)
 
     def encode_words(self, prompts: list[str], against: bool = False) -> Words:
@@ -185,21 +188,26 @@ def _grid(device: torch.device, time: int, height: int, width: int, length: int)
     return torch.cartesian_prod(torch.tensor([time], device=device), *axes)
 
 
-def factor_of(vae: Any) -> int:
-    """Pixels a latent each way."""
-    return int(PATCH * 2 ** (len(vae.config.block_out_channels) - 1))
+def factor_of(config: Mapping[str, Any]) -> int:
+    """Pixels a latent each way, by the autoencoder's config."""
+    return int(PATCH * 2 ** (len(config["block_out_channels"]) - 1))
+
+
+def check_size(folder: Path, size: int, factor: int) -> None:
+    """Raises `CannotLoad` for pictures that it can't paint."""
+    if size % factor or not LEAST <= size <= MOST:
+        raise CannotLoad(f"{folder}: size={size}: it paints {LEAST} to {MOST} by {factor}")
 
 
 def open_klein(folder: str, place: Place, progress: Progress, size: int = SIZE) -> Klein:
     """Open a diffusers folder or hub id, component by component, on the CPU: `to` brings it to its
     device. `size`: pixels each way."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
-    own = local(folder, tuple(KINDS))
+    own = local(folder, tuple(KINDS), progress=progress)
     parts = open_parts(own, read_index(own), KINDS, progress, place)
     _check(own, parts)
-    factor = factor_of(parts["vae"])
-    if size % factor or not LEAST <= size <= MOST:
-        raise CannotLoad(f"{folder}: size={size}: it paints {LEAST} to {MOST} by {factor}")
+    factor = factor_of(parts["vae"].config)
+    check_size(own, size, factor)
     schedule = flow_of(parts["scheduler"], Empirical((size // factor) ** 2))
     qwen = Qwen(parts["tokenizer"], _heard(parts["text_encoder"]))
     mean, deviation = _normal(parts["vae"])

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from models.base import (
     BadOutput,
+    CannotLoad,
     ModelSpec,
     OutOfMemory,
     Payload,
@@ -35,15 +35,15 @@ from models.base import (
     Progress,
     Request,
     State,
-    Value,
 )
 from models.devices import choose_place, settle
 from models.finer import Finer, drawn, enlarged, grown
-from models.networks import Networks, Opener, to_pixels
+from models.networks import Networks, Opener, alone, to_pixels
 from models.row import Guidance, Row
 from models.sigmas import Step
 from models.texts import Words
 from models.views import Looked, View, views
+from models.warmup import paper, warm_up
 
 REMEMBERED_PROMPTS, REMEMBERED_BYTES = 256, 512 << 20
 """Of embeddings: those of a CLIP are 0.1 MB a prompt, those of a language model 8 MB."""
@@ -72,27 +72,26 @@ class LatentModel:
         return self._parts
 
     def load(self, progress: Progress) -> None:
-        """Open the folder, choose the number format, warm up every batch size."""
+        """Open the folder, choose the number format, meet every shape that may come."""
         self._parts = self._opener(self._place, lambda stage, part: progress(stage, OPENING * part))
-        settle(self._parts, self._place)
-        sizes = next((p.choices for p in self.spec.parameters if p.name == "size"), ()) or (None,)
-        papers = (False, True) if self._parts.optional else (False,)
-        counts = range(1, self.spec.max_batch + 1)
-        calls = [*product(sizes, papers, counts)]
-        for done, (size, paper, count) in enumerate(calls, 1):
-            rows = self.begin([self._blank(size, paper)] * count, [None] * count)
-            while rows[0].step < rows[0].steps:
-                self.step(rows)
-            self.decode(rows)
-            progress("warming up", OPENING + (1 - OPENING) * done / len(calls))
-
-    def _blank(self, size: Value | None, paper: bool) -> Request:
-        """The least work that meets every shape of a size, on blank `paper` or none."""
-        chosen = {"steps": 1} | ({} if size is None else {"size": size})
-        known = self.spec.defaults()
-        params = known | {k: v for k, v in chosen.items() if k in known}
-        inputs = {"canvas": self._paper()} if paper else {}
-        return Request("", self.spec.name, 0, 0, params, inputs)
+        name, size = self.spec.name, self.spec.tracks[0].width
+        if self._parts.size != size:
+            raise CannotLoad(f"{name} is to paint {size}, its networks paint {self._parts.size}")
+        try:
+            with _memory_errors():
+                settle(self._parts, self._place)
+            warm_up(
+                self,
+                self._parts,
+                lambda part: progress("warming up", OPENING + (1 - OPENING) * part),
+            )
+        except OutOfMemory as error:
+            raise CannotLoad(
+                f"{name} fits, but has no room to work: serve fewer models, or a smaller one "
+                f"({error})"
+            ) from error
+        except BadOutput as error:
+            raise CannotLoad(f"{name}: {error}: try another --dtype") from error
 
     @torch.inference_mode()
     def begin(self, requests: Sequence[Request], previous: Sequence[State | None]) -> list[State]:
@@ -164,7 +163,7 @@ class LatentModel:
         fresh = list(dict.fromkeys(each for each in asked if each not in self._words))
         if fresh:
             found = self.parts.encode_words([prompt for prompt, _ in fresh], against)
-            each = zip(*(torch.split(part, 1) for part in found), strict=True)
+            each = zip(*map(alone, found), strict=True)
             self._words.update(zip(fresh, each, strict=True))
         chosen = [self._words[each] for each in asked]
         for one in asked:
@@ -206,11 +205,7 @@ class LatentModel:
         canvas = request.inputs.get("canvas")
         if canvas is not None or not self.parts.beside or self.parts.optional:
             return canvas
-        return self._paper()
-
-    def _paper(self) -> Pixels:
-        blank = self.spec.input("canvas")
-        return np.full((blank.height, blank.width, 3), blank.background, np.uint8)
+        return paper(self.spec)
 
     @torch.inference_mode()
     def step(self, states: Sequence[State]) -> None:

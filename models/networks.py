@@ -2,19 +2,19 @@
 
 Role: the seam between the way that every picture takes (`models.latent`) and the families
 (`models.unet`, …), each of which opens a folder and answers these verbs. Latents are normalised, of
-the usual size 1. Invariant: inputs and results are fp32, whatever format the networks run in.
+the usual size 1. Invariant: latents and pictures are fp32, whatever format the networks run in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import Progress
 from models.fold import Fold
@@ -32,6 +32,10 @@ class Networks(Protocol):
     def device(self) -> torch.device: ...
     @property
     def dtype(self) -> torch.dtype: ...
+    @property
+    def modules(self) -> Sequence[nn.Module]:
+        """The networks whose format is chosen."""
+
     @property
     def schedule(self) -> Schedule: ...
     @property
@@ -116,6 +120,11 @@ class Place:
 
 Opener = Callable[[Place, Progress], Networks]
 """Opens a checkpoint, and tells how far it is. Raises `CannotLoad`."""
+
+
+def alone(values: Tensor) -> tuple[Tensor, ...]:
+    """Rows (1, …) of a batch, each in memory of its own: one view that is kept would keep all."""
+    return tuple(row.clone() for row in torch.split(values, 1))
 
 
 def to_values(pictures: Pixels, device: torch.device) -> Tensor:

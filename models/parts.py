@@ -37,6 +37,8 @@ def read_index(folder: Path) -> Index:
     path = folder / "model_index.json"
     try:
         index = json.loads(path.read_text())
+    except OSError as error:
+        raise CannotLoad(f"{path} can't be read: {error}") from None
     except ValueError as error:
         raise CannotLoad(f"{path} isn't JSON: {error}") from None
     if not isinstance(index, dict):
@@ -96,10 +98,13 @@ def open_parts(
 
 @contextmanager
 def refusing(folder: Path, name: str) -> Iterator[None]:
-    """What opening a part raises, as a `CannotLoad`."""
+    """What opening a part raises, as a `CannotLoad`. Anything may be wrong with a file, and the
+    libraries raise as many classes (a tokenizer's is plain `Exception`)."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+    except CannotLoad:
+        raise
+    except Exception as error:
         raise CannotLoad(_reason(folder, name, error)) from error
 
 

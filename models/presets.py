@@ -21,15 +21,16 @@ PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """How one checkpoint is run. `memory`: GB of weights in 16 bits, `tiny`: the id of an
-    autoencoder that is several times faster than the checkpoint's own; `guidance` is None where it
-    means nothing to the network (`embeds`: it is told how much), `strength` where a run doesn't
-    start from the canvas; `scheduler` another than the folder's (`models.sigmas.KINDS`); `size`:
-    pixels each way, where the networks leave that open."""
+    """How one checkpoint is run. `pipeline`: the library's class of it; `memory`: GB of weights in
+    16 bits; `tiny`: the id of an autoencoder that is several times faster than its own; `guidance`
+    is None where it means nothing to the network (`embeds`: it is told how much), `strength` where
+    a run doesn't start from the canvas; `scheduler`: another than the folder's
+    (`models.sigmas.KINDS`); `size`: pixels each way, where the networks leave that open."""
 
     name: str
     title: str
-    checkpoint: str
+    checkpoint: str = ""
+    pipeline: str = ""
     summary: str = ""
     steps: int = 4
     most_steps: int = MOST_STEPS
@@ -46,24 +47,28 @@ class Preset:
 PRESETS: tuple[Preset, ...] = (
     Preset(
         "sd-turbo", "SD-Turbo", "stabilityai/sd-turbo",
+        "StableDiffusionPipeline",
         "512²; the fastest of the large ones",
         steps=1, most_steps=4, guidance=None, tiny="madebyollin/taesd",
         licence="Stability AI Community", memory=2.6,
     ),
     Preset(
         "sdxl-turbo", "SDXL-Turbo", "stabilityai/sdxl-turbo",
+        "StableDiffusionXLPipeline",
         "512²; more detail, twice the time",
         steps=1, most_steps=4, guidance=None, tiny="madebyollin/taesdxl",
         licence="Stability AI Non-Commercial", memory=7.0,
     ),
     Preset(
         "klein", "FLUX.2 Klein 4B", "black-forest-labs/FLUX.2-klein-4B",
+        "Flux2KleinPipeline",
         "512² (size=1024: four times that); understands sentences, and what is drawn",
         steps=4, most_steps=8, guidance=None, strength=None, size=512,
         licence="Apache-2.0", memory=16.0,
     ),
     Preset(
         "sana-sprint", "SANA-Sprint", "Efficient-Large-Model/Sana_Sprint_0.6B_1024px_diffusers",
+        "SanaSprintPipeline",
         "1024²; a language model reads the prompt",
         steps=2, most_steps=4, guidance=4.5,
         licence="NVIDIA (see its page)",

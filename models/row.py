@@ -8,7 +8,7 @@ nothing here is shared with another row that isn't read-only. Knows nothing of n
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -29,7 +29,8 @@ class Guidance:
 
 @dataclass(eq=False)
 class Row:
-    """Tensors (1, c, h, w) on the model's device. `noises` are what the schedule draws, one a step
+    """Tensors (1, c, h, w) on the model's device; a finished row keeps only what its last picture
+    and the session's next row need. `noises` are what the schedule draws, one a step
     as far as they go. `recipe` is all that the picture follows from; `base` is it, finished at the
     model's own size; `own`: its last picture by the checkpoint's own decoder."""
 
@@ -56,7 +57,8 @@ class Row:
         kept = [self.latents, *self.words, *self.noises, self.clean, self.base]
         kept += [self.finer.noise, *self.finer.noises, self.finer.canvas] if self.finer else []
         kept += self.guidance.words if self.guidance else ()
-        return self.view.nbytes + sum(value.nbytes for value in kept if value is not None)
+        each = {value.data_ptr(): value.nbytes for value in kept if value is not None}
+        return self.view.nbytes + sum(each.values())
 
     @property
     def stage(self) -> tuple[bool, bool]:
@@ -89,10 +91,17 @@ class Row:
         """One step further."""
         self.latents, self.clean, self.step = latents, clean, self.step + 1
         if self.step == len(self.levels.times):
-            self.base = clean
+            self.base = self.clean = clean.clone()  # to be kept without the rows beside it
+        if self.step == self.steps:
+            self._spare(self.clean)
+
+    def _spare(self, clean: Tensor) -> None:
+        """Let go of what only further steps would need."""
+        self.latents, self.words, self.noises, self.guidance = clean, (), (), None
+        if self.finer is not None:
+            self.finer = replace(self.finer, noise=clean, canvas=None, noises=())
 
     def close(self) -> None:
-        """Let go of the working tensors. What is seen of the canvas and the finished picture stay
-        for the session's next row, which may be the same picture, finer."""
-        self.clean = self.finer = None
-        self.noises = ()
+        """Let go of everything."""
+        self.clean = self.base = self.finer = self.guidance = None
+        self.words, self.noises = (), ()

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
 from models.base import CannotLoad, Progress
+from models.devices import move
 from models.folders import local
 from models.networks import Opener, Place, to_values
 from models.parts import open_parts, read_index
@@ -118,12 +119,14 @@ class Sprint:
     def size(self) -> int:
         return self.edge * int(self.vae.spatial_compression_ratio)
 
+    @property
+    def modules(self) -> list[nn.Module]:
+        return [self.transformer, self.vae, self.texts.encoder]
+
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on."""
         self.dtype = dtype
-        for part in (self.transformer, self.vae, self.texts.encoder):
-            # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
-            torch.nn.Module.to(part, device=self.device, dtype=dtype)
+        move(self.modules, self.device, dtype)
 
     def encode_words(self, prompts: list[str], against: bool = False) -> Words:
         """Embeddings (n, tokens, width), which of them are words (n, tokens) and the usual guidance
@@ -169,7 +172,7 @@ class Sprint:
 def open_sana(folder: str, place: Place, progress: Progress) -> Sprint:
     """Open a diffusers folder or hub id, component by component. Raises `CannotLoad`."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
-    own = local(folder, tuple(KINDS))
+    own = local(folder, tuple(KINDS), progress=progress)
     index = read_index(own)
     parts = open_parts(own, index, KINDS, progress, place)
     texts = Instructed(parts["tokenizer"], parts["text_encoder"])

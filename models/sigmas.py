@@ -209,6 +209,10 @@ REMEDY = f"--model-option scheduler={'|'.join(KINDS)} chooses one"
 STRANGE = ("clip_sample", "thresholding", "use_karras_sigmas", "use_exponential_sigmas",
            "use_beta_sigmas", "use_dynamic_shifting", "shift_terminal", "invert_sigmas",
            "stochastic_sampling")  # fmt: skip
+USUAL = {"final_sigmas_type": "zero", "interpolation_type": "linear", "timestep_type": "discrete"}
+"""Others that do, unless they are set so."""
+LEAST = 2.0**-24
+"""Of signal, where a checkpoint was taught from none at all: the library's Euler begins there."""
 """Options of schedulers that change their arithmetic, and that nothing here does."""
 
 
@@ -242,6 +246,7 @@ def schedule_of(scheduler: object, wanted: str = "") -> Schedule:
             f"FlowMatchEulerDiscreteScheduler, and for epsilon and v_prediction that of "
             f"{', '.join(KINDS.values())} ({REMEDY})"
         )
+    cumulative = cumulative.clamp(min=LEAST)
     table = tuple(((1 - cumulative) / cumulative).sqrt().to(torch.float64).tolist())
     if kind == KINDS["lcm"]:
         origin = int(config.get("original_inference_steps", Consistency.origin))
@@ -261,4 +266,9 @@ def _refuse_strange(kind: str, config: Mapping[str, Any]) -> None:
 
 
 def _strange(config: Mapping[str, Any]) -> list[str]:
-    return [name for name in STRANGE if config.get(name)]
+    changed = [
+        f"{name} {config[name]}"
+        for name, usual in USUAL.items()
+        if config.get(name, usual) != usual
+    ]
+    return [name for name in STRANGE if config.get(name)] + changed

@@ -17,11 +17,18 @@ from pathlib import Path
 import torch
 
 from models.base import CannotLoad
+from models.folders import FORMATS
 from models.networks import Place
 
 MEMORY = Path("/proc/meminfo")
+GROUPS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+     Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)  # fmt: skip
+"""Where a container's limit and what is used of it stand: the newer layout and the older one."""
 GIGABYTE = 1e9
-VARIANT = re.compile(r"\.(fp16|bf16|non_ema)[.-]")  # other formats of the same weights
+VARIANT = re.compile(rf"\.({'|'.join(FORMATS)})[.-]")
 LARGEST_HEADER = 100 << 20  # of the format's own limit
 
 
@@ -53,7 +60,21 @@ def weights_in(path: Path) -> int:
 
 
 def _free() -> int | None:
-    """Bytes that can be had without swapping, where the system tells."""
+    """Bytes that can be had without swapping, where the system tells: of the machine's, and of what
+    a container was given."""
+    told = [each for each in (_available(), *(_left(*group) for group in GROUPS)) if each]
+    return min(told, default=None)
+
+
+def _left(limit: Path, used: Path) -> int | None:
+    """Of a limit; None where there is none ("max", or a number beyond all memory)."""
+    try:
+        return max(1, int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def _available() -> int | None:
     if not MEMORY.exists():
         return None
     lines = dict(line.split(":") for line in MEMORY.read_text().splitlines() if ":" in line)

@@ -16,17 +16,18 @@ from typing import Any
 from models import klein, sana, unet
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
 from models.devices import choose_place
-from models.folders import local
+from models.folders import described
 from models.latent import OWN, LatentModel
 from models.networks import Opener
 from models.parts import read_index
-from models.presets import PARTS, Preset, preset as known_by
+from models.presets import Preset, preset as known_by
 
 KLEIN_GUIDANCE = 4.0
 """The pipeline's, of a checkpoint that isn't distilled."""
 BATCH = {"cpu": 2}  # rows of a call, where nobody says
 GPU_BATCH = 8
 WORDS = 2000
+MOST = 8192  # of any option that is a number
 
 
 def build(
@@ -44,15 +45,22 @@ def build(
     `scheduler` and `tiny` (an autoencoder's id or folder, "none": the checkpoint's own) replace the
     preset's, `steps` what a request has that doesn't say, `size` the pixels each way. Raises
     `CannotLoad`."""
-    found = known_by(name) or known_by(checkpoint) or Preset(name, name, checkpoint)
-    own = local(checkpoint or found.checkpoint, PARTS)
-    if steps and not 0 < steps <= found.most_steps:
+    for option, number in (("steps", steps), ("max_batch", max_batch), ("size", size)):
+        if type(number) is not int or not 0 <= number <= MOST:
+            raise CannotLoad(f"{name}: {option}={number}: it is a whole number of at most {MOST}")
+    for option, text in (("scheduler", scheduler), ("tiny", tiny), ("checkpoint", checkpoint)):
+        if not isinstance(text, str):
+            raise CannotLoad(f"{name}: {option}={text}: it is a name")
+    found = known_by(name) or known_by(checkpoint) or Preset(name, name)
+    if steps > found.most_steps:
         raise CannotLoad(f"{name}: steps={steps}: there may be 1 to {found.most_steps}")
     asked = replace(
-        found, scheduler=scheduler or found.scheduler, steps=steps or found.steps,
-        tiny="" if tiny == "none" else tiny or found.tiny, size=size or found.size,
+        found, checkpoint=checkpoint or found.checkpoint, scheduler=scheduler or found.scheduler,
+        steps=steps or found.steps, size=size or found.size,
+        tiny="" if tiny == "none" else tiny or found.tiny,
     )  # fmt: skip
-    settled, opened = _family(own)(own, asked)
+    own = described(asked.checkpoint)
+    settled, opened = _family(own, found)(own, asked)
     rows = max_batch or BATCH.get(choose_place(device, dtype).device.type, GPU_BATCH)
     return LatentModel(opened, spec_of(name, settled, rows), device, dtype)
 
@@ -93,13 +101,13 @@ def _parameters(found: Preset) -> Iterator[Parameter]:
 
 
 def _unet(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
-    opened = unet.opener(str(folder), asked.scheduler, asked.tiny)
+    opened = unet.opener(asked.checkpoint, asked.scheduler, asked.tiny)
     return _sized(folder, asked, "unet"), opened
 
 
 def _sana(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
     """Its network is told the guidance."""
-    opened = sana.opener(str(folder), asked.scheduler, asked.tiny)
+    opened = sana.opener(asked.checkpoint, asked.scheduler, asked.tiny)
     settled = replace(asked, guidance=asked.guidance or sana.GUIDANCE, embeds=True)
     return _sized(folder, settled, "transformer"), opened
 
@@ -121,7 +129,11 @@ def _klein(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
     distilled = bool(read_index(folder).get("is_distilled"))
     guidance = None if distilled else asked.guidance or KLEIN_GUIDANCE
     settled = replace(asked, size=size, strength=None, guidance=guidance)
-    return settled, klein.opener(str(folder), size)
+    vae = _config(folder / "vae/config.json")
+    if not isinstance(vae.get("block_out_channels"), list):
+        raise CannotLoad(f"{folder}: the config of its vae doesn't tell how many blocks it has")
+    klein.check_size(folder, size, klein.factor_of(vae))
+    return settled, klein.opener(asked.checkpoint, size)
 
 
 Family = Callable[[Path, Preset], tuple[Preset, Opener]]
@@ -135,10 +147,16 @@ FAMILIES: Mapping[str, Family] = {
 """By the pipelines whose parts are opened; each has kinds of its own (Img2Img, Inpaint)."""
 
 
-def _family(folder: Path) -> Family:
-    """That of the folder's pipeline."""
+def _family(folder: Path, known: Preset) -> Family:
+    """That of the folder's pipeline, which is to be the one that is known of its name."""
     kind = str(read_index(folder).get("_class_name", ""))
-    family = FAMILIES.get(kind.replace("Img2Img", "").replace("Inpaint", ""))
+    plain = kind.replace("Img2Img", "").replace("Inpaint", "")
+    if known.pipeline not in ("", plain):
+        raise CannotLoad(
+            f"{folder} is a {kind or 'folder without a class'}, not {known.title}: a folder called "
+            f"{known.name} is run as that is; call it otherwise"
+        )
+    family = FAMILIES.get(plain)
     if family is None:
         raise CannotLoad(
             f"{folder} is a {kind or 'folder without a class'}: served are {', '.join(FAMILIES)} "

@@ -1,9 +1,9 @@
 """A UNet latent diffusion checkpoint, opened: its networks and what they do to tensors.
 
 Role: everything of the UNet family that touches weights: components through `from_pretrained`
-(never a pipeline), text and canvas encoding, one network call, decoding. Invariants: inputs and
-results are fp32 on the CPU's side of the seam whatever format the networks run in; no state of any
-person is kept here. Knows nothing of requests, sessions or step arithmetic.
+(never a pipeline), text and canvas encoding, one network call, decoding. Invariants: latents and
+pictures are fp32 whatever format the networks run in; no state of any person is kept here. Knows
+nothing of requests, sessions or step arithmetic.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
 from models import patches
 from models.base import CannotLoad, Progress
+from models.devices import move
 from models.fold import Fold, open_fold
 from models.folders import local
 from models.fused import fusable, fuse
@@ -103,16 +105,25 @@ class Checkpoint:
         return _normal(self.vae)
 
     def to(self, dtype: torch.dtype) -> None:
-        """Run the networks in `dtype` from now on."""
+        """Run the networks in `dtype` from now on; in fp32 instead of fp16 the autoencoder of SDXL,
+        unless its config says that its numbers don't grow too large for that (as in the library's
+        pipelines)."""
         self.dtype = dtype
-        seeing = [self.unet, self.vae, *([] if self.quick is None else [self.quick])]
-        for part in (*seeing, *self.texts.modules):
-            # not the parts' own `to`: diffusers' warns about casts, and these are all wanted
-            torch.nn.Module.to(part, device=self.device, dtype=dtype)
+        frail = len(self.texts.readers) > 1 and bool(self.vae.config.get("force_upcast"))
+        move([self.vae], self.device, torch.float32 if frail and dtype == torch.float16 else dtype)
+        move([part for part in self.modules if part is not self.vae], self.device, dtype)
         if self.layout is not None:
             self.layout.to(self.device)  # in fp32: a seed's scene hangs on small numbers
-        for part in seeing:
-            part.to(memory_format=torch.channels_last)
+        for part in self._seeing:
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        return [*self._seeing, *self.texts.modules]
+
+    @property
+    def _seeing(self) -> list[nn.Module]:
+        return [self.unet, self.vae, *([] if self.quick is None else [self.quick])]
 
     def encode_words(self, prompts: list[str], against: bool = False) -> Words:
         """Embeddings of prompts, or of what guidance leads away from: see `Texts`."""
@@ -126,14 +137,15 @@ class Checkpoint:
     def encode_spread(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Of the latents that pictures may be encoded as, mean and standard deviation, normalised:
         (n, 2c, h, w) fp32."""
-        spread = self.vae.encode(to_values(pictures, self.device).to(self.dtype)).latent_dist
+        spread = self.vae.encode(to_values(pictures, self.device).to(self.vae.dtype)).latent_dist
         shift, scale = _normal(self.vae)
         mean = (spread.mean.float() - shift) * scale
         return torch.cat([mean, spread.std.float() * scale], 1)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""
-        values, vae = pictures.to(self.dtype), self.quick or self.vae
+        vae = self.quick or self.vae
+        values = pictures.to(vae.dtype)
         if isinstance(vae, AutoencoderTiny):
             latents = patches.encode(vae, values)
         else:
@@ -147,7 +159,7 @@ class Checkpoint:
         or by the quick one, if there is one."""
         vae = self.vae if own or self.quick is None else self.quick
         shift, scale = _normal(vae)
-        raw = _packed((latents / scale + shift).to(self.dtype))
+        raw = _packed((latents / scale + shift).to(vae.dtype))
         if isinstance(vae, AutoencoderTiny):
             return patches.decode(vae, raw).float()
         pictures: Tensor = vae.decode(raw).sample
@@ -225,7 +237,8 @@ def open_checkpoint(
     step arithmetic than the folder's own (`models.sigmas.KINDS`); `quick`: the folder or hub id of
     an AutoencoderTiny of the same latents."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
-    own = local(folder, tuple(LARGE_KINDS))
+    near = _near(quick, progress) if quick else None  # if it's lacking, that is known at once
+    own = local(folder, tuple(LARGE_KINDS), progress=progress)
     index = read_index(own)
     kinds = LARGE_KINDS if "text_encoder_2" in index else KINDS
     parts = open_parts(own, index, kinds, progress, place)
@@ -233,16 +246,19 @@ def open_checkpoint(
     if fusable(parts["vae"], device):
         fuse(parts["vae"])
     pack(parts["unet"], device)
-    schedule = schedule_of(parts["scheduler"], scheduler)
+    with refusing(own, "scheduler"):
+        schedule = schedule_of(parts["scheduler"], scheduler)
+    with refusing(own, "vae"):
+        _normal(parts["vae"])
     with refusing(own, "canvas.json"):
         fold = open_fold(own)
     with refusing(own, "layout"):
         layout = open_layout(own)
     texts = _texts(folder, parts, index)
     checkpoint = Checkpoint(parts["unet"], parts["vae"], texts, schedule, device, fold, layout)
-    if quick:
+    if near:
         progress("loading tiny autoencoder", 1.0)
-        checkpoint.quick = _open_quick(quick, checkpoint)
+        checkpoint.quick = _open_quick(near, checkpoint)
     _check_channels(folder, checkpoint)
     _check_told(folder, checkpoint)
     _check_layout(folder, checkpoint)
@@ -255,9 +271,18 @@ def opener(folder: str, scheduler: str = "", quick: str = "") -> Opener:
     return lambda place, progress: open_checkpoint(folder, place, progress, scheduler, quick)
 
 
-def _open_quick(quick: str, parts: Checkpoint) -> AutoencoderTiny:
-    own = local(quick, (), needs="config.json")
-    opened: AutoencoderTiny = open_whole(own, AutoencoderTiny)
+def _near(quick: str, progress: Progress) -> Path:
+    """The folder of a tiny autoencoder."""
+    try:
+        return local(quick, (), needs="config.json", progress=progress)
+    except CannotLoad as error:
+        raise CannotLoad(
+            f"{error} (it shows previews quickly; --model-option tiny=none goes without)"
+        ) from error
+
+
+def _open_quick(quick: Path, parts: Checkpoint) -> AutoencoderTiny:
+    opened: AutoencoderTiny = open_whole(quick, AutoencoderTiny)
     latents, factor = int(opened.config.latent_channels), patches.factor_of(opened)
     if (latents, factor) != (parts.channels, parts.factor):
         raise CannotLoad(

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from models.layout import complete, enlarged, planned
-from models.networks import Networks
+from models.networks import Networks, alone
 from models.texts import Words
 
 Pixels = NDArray[np.uint8]
@@ -64,7 +63,7 @@ def views(parts: Networks, asked: Sequence[Looked], before: Iterable[View]) -> l
     fresh = {d: each for d, each in zip(digests, asked, strict=True) if d not in known}
     if fresh:
         pictures = np.stack([each.picture for each in fresh.values() if each.picture is not None])
-        seen = torch.split(parts.see(pictures, parts.edge), 1)
+        seen = alone(parts.see(pictures, parts.edge))
         for (digest, each), canvas in zip(fresh.items(), seen, strict=True):
             known[digest] = _completed(parts, digest, each, canvas)
     return [known[digest] for digest in digests]

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -36,7 +36,7 @@ from server.openapi import document
 from server.problems import answer, on_bug, on_http, on_typed
 from server.registry import find
 from server.security import Gate, GateMiddleware
-from server.settings import Settings
+from server.settings import Settings, SettingsError
 from server.static import Page, page_routes
 from server.version import own_version
 from server.websocket import SessionSocket
@@ -63,10 +63,19 @@ ENGINE_STOP_SECONDS = 3.0
 """A device call that takes longer is killed, or left to the end of the process."""
 
 
+def _refuse_twins(names: Sequence[str]) -> None:
+    """Two models of one name are told at once, as a name is that there isn't."""
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(
+                f"--model: two are called {name} (by the last part of their path): name one of "
+                f"them, or give its folder another name"
+            )
+
+
 def create_app(settings: Settings) -> Starlette:
     """The application. `app.state.house` holds its parts, for whoever runs it."""
-    for name in settings.model:
-        find(name)  # a name that there isn't is told at once, by whoever starts the server
+    _refuse_twins([find(name).name for name in settings.model])
     metrics = LoggedMetrics()
 
     def receive(message: FromEngine) -> None:

@@ -98,16 +98,16 @@ def find(name: str) -> Entry:
 def pull(name: str) -> str:
     """Fetch what `name` needs, with progress on stderr; says what is there then. Raises
     `SettingsError` for no such model, `CannotLoad` where it can't be had."""
-    from models.folders import local
+    from models.folders import pulled
     from models.presets import PARTS, preset
 
     entry = find(name)
     if entry.factory != CHECKPOINTS:
         return f"{name} is {entry.origin}: there is nothing to fetch"
     known = preset(entry.name) or preset(entry.origin)
-    found = local(entry.origin, PARTS, bars=True)
+    found = pulled(entry.origin, PARTS)
     if known is not None and known.tiny:
-        local(known.tiny, (), needs="config.json", bars=True)
+        pulled(known.tiny, (), needs="config.json")
     return f"{name} is in {found}"
 
 

@@ -162,6 +162,41 @@ def test_what_lies_beside_the_components_is_opened_as_carefully(folder: Path) ->
         assert "canvas.json can't be opened" in refusal(folder)
 
 
+def set_config(config: Path, **values: object) -> None:
+    config.write_text(json.dumps(json.loads(config.read_text()) | values))
+
+
+@pytest.mark.parametrize(
+    ("file", "values"),
+    [
+        ("vae/config.json", {"scaling_factor": None}),
+        ("unet/config.json", {"attention_head_dim": 0}),
+        ("text_encoder/config.json", {"num_attention_heads": 0}),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 0}),
+    ],
+)
+def test_numbers_that_nothing_can_be_made_of_are_told(
+    folder: Path, file: str, values: dict[str, object]
+) -> None:
+    set_config(folder / file, **values)
+    assert f"/{file.partition('/')[0]} can't be opened" in refusal(folder)
+
+
+@pytest.mark.parametrize("file", ["vocab.json", "merges.txt"])
+@pytest.mark.parametrize("text", ["{", "a b c d"])
+def test_a_tokenizer_of_the_older_layout_is_told(folder: Path, file: str, text: str) -> None:
+    (folder / "tokenizer" / "tokenizer.json").unlink()
+    assert opened(folder).spec.name == "tiny"
+    (folder / "tokenizer" / file).write_text(text)
+    assert "tokenizer can't be opened" in refusal(folder)
+
+
+def test_an_index_that_cannot_be_read_is_told(folder: Path) -> None:
+    (folder / "model_index.json").unlink()
+    (folder / "model_index.json").mkdir()
+    assert "model_index.json can't be read" in refusal(folder)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_an_index_that_is_none_is_told(folder: Path, text: str) -> None:
     (folder / "model_index.json").write_text(text)

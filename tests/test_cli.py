@@ -80,6 +80,7 @@ def test_pull_says_what_is_there_or_why_not(name: str, code: int, told: str) -> 
         ("serve --port eight", "riverrun: --port must be a whole number, not 'eight'"),
         ("serve --host 0.0.0.0", "riverrun: --host 0.0.0.0 can be reached from other machines"),
         ("serve --model nope --port 0", "riverrun: --model nope: no such model; there are scenes"),
+        ("serve --model a/Tiny --model b/tiny --port 0", "riverrun: --model: two are called tiny"),
         ("serve --wrong", "riverrun: unrecognized arguments: --wrong"),
         ("", "riverrun: the following arguments are required: COMMAND"),
     ],

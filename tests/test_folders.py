@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from unittest.mock import Mock
 
 import huggingface_hub
 import numpy as np
 import pytest
 from huggingface_hub import constants
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 from huggingface_hub.utils._paths import filter_repo_objects
 
 from models.base import CannotLoad
-from models.folders import local
+from models.folders import described, local, pulled
 from models.layout import Layout, LayoutShape, save_layout
 from models.scenes.nets import FOLD
 from tests.tiny_unet import SPEC, ask, canvas_of, finish, make_scenes, opened, pixels
@@ -57,6 +63,86 @@ def test_without_a_network_it_says_what_to_do(cache: Path) -> None:
         local("somebody/other", PARTS)
 
 
+def test_the_hub_is_not_asked_for_what_is_here(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = make_scenes(cached(cache, "somebody/tiny"))
+    asked: list[bool] = []
+    fetch = huggingface_hub.snapshot_download
+
+    def counted(name: str, **how: Any) -> str:
+        asked.append(not how.get("local_files_only", False))
+        return str(fetch(name, **how))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", counted)
+    assert local("somebody/tiny", PARTS) == described("somebody/tiny") == here
+    assert asked == [False, False]
+    assert pulled("somebody/tiny", PARTS) == here
+    with pytest.raises(CannotLoad, match="can't be reached"):
+        local("somebody/lacking", PARTS)
+    assert asked == [False, False, True, False, True]
+
+
+def test_a_download_says_how_much_of_it_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    def fetch(name: str, tqdm_class: Any = None, **how: Any) -> str:
+        if tqdm_class is None:
+            raise LocalEntryNotFoundError("not here")
+        with tqdm_class(total=0, unit="B", unit_scale=True, desc="Bytes") as bar:
+            for _ in range(9):
+                bar.total += 30_000_000
+                bar.update(30_000_000)
+        for _ in tqdm_class(range(3), desc="Files"):
+            pass
+        return str(make_scenes(tmp_path / "there"))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    local("somebody/large", PARTS, progress=lambda stage, share: told.append(stage))
+    amounts = ("0.00", "0.06", "0.12", "0.18", "0.24")
+    assert told == [f"fetching somebody/large, {each} GB so far" for each in amounts]
+
+
+class Stopped(Exception):
+    """What a server raises in a report of progress when it is to end."""
+
+
+def test_a_stop_while_fetching_is_no_fault_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(name: str, tqdm_class: Any = None, **how: Any) -> str:
+        if tqdm_class is None:
+            raise LocalEntryNotFoundError("not here")
+        return str(tqdm_class(total=0, unit="B"))
+
+    def stop(stage: str, share: float) -> NoReturn:
+        raise Stopped
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    with pytest.raises(Stopped):
+        local("somebody/large", PARTS, progress=stop)
+
+
+@pytest.mark.parametrize("name", ["stabilityai/sd-turbo.git", "a--b/c", "a/b..c"])
+def test_ids_that_the_hub_has_not_are_refused(name: str, cache: Path) -> None:
+    with pytest.raises(CannotLoad, match="can't be fetched from the hub"):
+        local(name, PARTS)
+
+
+@pytest.mark.parametrize("kind", ["ProxyError", "ReadError"])
+def test_a_line_that_fails_is_told(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (transport, *_) = HfHubHTTPError.__bases__
+    failure = getattr(sys.modules[transport.__module__.partition(".")[0]], kind)
+
+    def fetch(name: str, **how: Any) -> NoReturn:
+        raise failure("403 Forbidden")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    for way in (local, pulled):
+        with pytest.raises(CannotLoad, match="can't be fetched from the hub: 403 Forbidden"):
+            way("somebody/far", PARTS)
+
+
 def test_a_repository_of_something_else_is_told(cache: Path) -> None:
     cached(cache, "somebody/words").mkdir(parents=True)
     with pytest.raises(CannotLoad, match="no diffusers checkpoint"):
@@ -81,7 +167,7 @@ def test_what_is_closed_says_how_to_open_it(
 def test_only_what_is_opened_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: dict[str, list[str]] = {}
 
-    def fetch(name: str, **patterns: list[str]) -> str:
+    def fetch(name: str, **patterns: Any) -> str:
         asked.update(patterns)
         return str(make_scenes(tmp_path / "there"))
 
@@ -91,7 +177,9 @@ def test_only_what_is_opened_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_pat
         "model_index.json", "canvas.json", "layout/model.safetensors", "unet/config.json",
         "unet/diffusion_pytorch_model.safetensors", "tokenizer/merges.txt",
         "sd_turbo.safetensors", "unet/diffusion_pytorch_model.bin", "safety_checker/config.json",
-        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors", "text_encoder/tf_model.h5",
+        "text_encoder/model.fp16-00001-of-00002.safetensors",
+        "unet/diffusion_pytorch_model.bf16.safetensors", "vae/model.non_ema-00001.safetensors",
     )  # fmt: skip
     wanted, never = asked["allow_patterns"], asked["ignore_patterns"]
     kept = filter_repo_objects(files, allow_patterns=wanted, ignore_patterns=never)

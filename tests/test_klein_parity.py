@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -52,9 +52,9 @@ def opened(folder: Path) -> LatentModel:
     return model
 
 
-def piped(folder: Path) -> Theirs:
+def piped(folder: Path, dtype: torch.dtype = torch.float32) -> Theirs:
     """The library's picture of a prompt and more, in 0..1."""
-    pipe = Flux2KleinPipeline.from_pretrained(folder, low_cpu_mem_usage=False)
+    pipe = Flux2KleinPipeline.from_pretrained(folder, dtype=dtype, low_cpu_mem_usage=False)
     pipe.set_progress_bar_config(disable=True)
 
     def call(seed: int, steps: int, canvas: NDArray[np.uint8] | None = None, **more: Any) -> Floats:
@@ -153,11 +153,17 @@ def test_rows_in_flight_beside_others_equal_rows_alone(model: LatentModel) -> No
     assert pixels(model, rows[:1])[0].shape == (SIZE, SIZE, 3)
 
 
-def test_it_runs_in_bf16(folder: Path) -> None:
-    model = build("tiny", "cpu", "bf16", str(folder), size=SIZE, max_batch=1)
-    model.load(lambda stage, share: None)
-    near = ours(opened(folder), canvas_of(1), prompt="sunset", steps=2)
-    assert np.abs(ours(model, canvas_of(1), prompt="sunset", steps=2) - near).mean() < 0.05
+def test_in_bf16_it_is_as_near_to_fp32_as_diffusers(folder: Path, theirs: Theirs) -> None:
+    half = build("tiny", "cpu", "bf16", str(folder), size=SIZE, max_batch=1)
+    half.load(lambda stage, share: None)
+    asked: dict[str, Any] = {"prompt": "sunset", "steps": 2}
+    whole = theirs(0, canvas=canvas_of(1), **asked)
+    off = np.abs(piped(folder, torch.bfloat16)(0, canvas=canvas_of(1), **asked) - whole).mean()
+    assert np.abs(ours(half, canvas_of(1), **asked) - whole).mean() < 1.2 * off
+    encoder = cast("Any", half.parts).qwen.encoder
+    assert {weight.dtype for weight in encoder.parameters()} == {torch.bfloat16}
+    turns = [each for name, each in encoder.named_buffers() if name.endswith("inv_freq")]
+    assert {each.dtype for each in turns} == {torch.float32}, "positions hang on its last bits"
 
 
 def test_what_it_has_no_use_for_is_refused(folder: Path) -> None:

@@ -12,6 +12,7 @@ from models import space
 from models.base import CannotLoad
 from models.networks import Place
 from models.parts import open_parts, read_index
+from models.scenes.nets import WEIGHTS
 from models.unet import KINDS
 from tests.tiny_turbo import BETAS, make_turbo
 
@@ -57,6 +58,24 @@ def test_too_little_memory_is_told_before_anything_is_read(
         opened(need - 2048)
     assert not told
     opened(need + 2048)
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "left"),
+    [("2000", "500", 1500), ("max", "500", None), ("2000", "3000", 1), ("", "", None)],
+)
+def test_a_containers_limit_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, used: str, left: int | None
+) -> None:
+    (tmp_path / "max").write_text(limit)
+    (tmp_path / "current").write_text(used)
+    nothing = tmp_path / "nothing", tmp_path / "nothing"
+    monkeypatch.setattr(space, "GROUPS", (nothing, (tmp_path / "max", tmp_path / "current")))
+    monkeypatch.setattr(space, "MEMORY", tmp_path / "nothing")
+    assert space._free() == left
+    if left:
+        with pytest.raises(CannotLoad, match="the computer has"):
+            space.check_room(WEIGHTS, ("unet",), Place(CPU))
 
 
 def test_a_gpu_is_asked_what_it_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from models.base import CannotLoad, ModelSpec, Request
 from models.latent import LatentModel
 from models.presets import MOST_STEPS, PARTS, PRESETS
 from models.sigmas import KINDS
-from models.turbo import build
+from models.turbo import FAMILIES, build
 from server.registry import find
 from tests.pen import drawing
 from tests.serving import serving
@@ -51,6 +52,7 @@ def test_the_table_is_what_the_code_knows() -> None:
     assert {*unet.LARGE_KINDS, *klein.KINDS, *sana.KINDS} == {*PARTS}
     for each in PRESETS:
         assert each.scheduler in ("", *KINDS)
+        assert each.pipeline in FAMILIES
         assert 1 <= each.steps <= each.most_steps <= MOST_STEPS
         assert all((each.licence, each.memory, each.summary))
 
@@ -70,12 +72,36 @@ def test_a_spec_follows_from_the_configs(folder: Path, quick: Path) -> None:
         build("mine", checkpoint=str(folder), size=128)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"max_batch": -1}, "max_batch=-1: it is a whole number"),
+        ({"max_batch": "two"}, "max_batch=two: it is a whole number"),
+        ({"steps": 2.0}, "steps=2.0: it is a whole number"),
+        ({"size": True}, "size=True: it is a whole number"),
+        ({"scheduler": 3}, "scheduler=3: it is a name"),
+    ],
+)
+def test_options_that_are_none_are_refused(folder: Path, wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(CannotLoad, match=told):
+        build("mine", checkpoint=str(folder), **wrong)
+
+
+def test_a_folder_of_something_else_isnt_what_its_name_says(folder: Path) -> None:
+    with pytest.raises(
+        CannotLoad, match=r"a StableDiffusionPipeline, not FLUX.2 Klein 4B: .* call"
+    ):
+        build("klein", checkpoint=str(folder))
+
+
 def test_a_known_name_brings_its_recipe(folder: Path) -> None:
     """Somebody's own copy of SD-Turbo is run as SD-Turbo is."""
     spec = build("sd-turbo", checkpoint=str(folder), tiny="none").spec
     assert names(spec) == ["prompt", "seed", "steps", "strength"]
     assert spec.defaults()["steps"] == 1
-    with pytest.raises(CannotLoad, match=r"madebyollin/taesd .* hub can't be reached"):
+    with pytest.raises(
+        CannotLoad, match=r"madebyollin/taesd .* hub can't be reached.* tiny=none goes without"
+    ):
         loaded(build("sd-turbo", checkpoint=str(folder)))
 
 

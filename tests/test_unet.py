@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
-    DDIMScheduler,
-    EulerDiscreteScheduler,
-    FlowMatchEulerDiscreteScheduler,
     UNet2DConditionModel,
 )
 
+from models import devices
 from models.base import (
     BadOutput,
     CannotLoad,
@@ -24,9 +22,9 @@ from models.base import (
     OutOfMemory,
 )
 from models.latent import LatentModel
+from models.networks import Networks
 from models.row import Row
 from models.scenes.nets import Shape, make_autoencoder, make_painter, save_weights
-from models.sigmas import Consistency, Euler, Flow, Step, schedule_of
 from models.texts import Words
 from models.unet import opener
 from tests.tiny_unet import (
@@ -91,41 +89,6 @@ def test_rows_at_different_steps_equal_rows_alone(scenes_folder: Path) -> None:
         assert one.step == together.step
 
 
-@pytest.mark.parametrize("shift", [1.0, 3.0])
-def test_flow_steps_equal_the_scheduler(shift: float) -> None:
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
-    levels = schedule_of(scheduler).levels(4, 1.0)
-    scheduler.set_timesteps(sigmas=[1.0, 0.75, 0.5, 0.25])
-    assert np.allclose(levels.sigmas, scheduler.sigmas, atol=1e-6)
-    assert np.allclose(levels.times, scheduler.timesteps, atol=1e-3)
-    x, out = torch.randn(1, 4, 2, 2), torch.randn(1, 4, 2, 2)
-    theirs = scheduler.step(out, scheduler.timesteps[0], x).prev_sample
-    told = [*levels.sigmas[:2], levels.times[0]]
-    step = Step(*(torch.full((1, 1, 1, 1), value) for value in told))
-    assert torch.allclose(schedule_of(scheduler).advance(x, out, step)[0], theirs, atol=1e-5)
-
-
-def test_strength_shortens_the_way() -> None:
-    assert Flow().levels(2, 0.5).sigmas == (0.5, 0.25, 0.0)
-    table = tuple(float(i) for i in range(1000))
-    assert Euler(table).levels(2, 0.5).times == (499.0, 249.0)
-    assert Euler(table).levels(4, 1.0).times == (999.0, 749.0, 499.0, 249.0)
-
-
-def test_unknown_schedulers_are_refused() -> None:
-    with pytest.raises(CannotLoad, match="no step arithmetic"):
-        schedule_of(EulerDiscreteScheduler(prediction_type="sample"))
-    with pytest.raises(CannotLoad, match=r"DDIMScheduler.*scheduler=euler\|euler-ancestral\|lcm"):
-        schedule_of(DDIMScheduler())
-    assert isinstance(schedule_of(DDIMScheduler(), "lcm"), Consistency)
-    leading = EulerDiscreteScheduler(timestep_spacing="leading", use_karras_sigmas=True)
-    with pytest.raises(CannotLoad, match=r"with use_karras_sigmas, timestep_spacing leading"):
-        schedule_of(leading)
-    assert isinstance(schedule_of(leading, "euler"), Euler)
-    with pytest.raises(CannotLoad, match="no step arithmetic for euler-like"):
-        schedule_of(DDIMScheduler(), "euler-like")
-
-
 def test_prompt_seed_canvas_and_strength_each_matter(scenes_folder: Path) -> None:
     model, canvas = opened(scenes_folder), canvas_of(1)
     base = ask(canvas, prompt="sunset", seed=1)
@@ -181,7 +144,6 @@ def test_the_finer_picture_goes_on_from_the_finished_one(
     large = ask(canvas_of(1), prompt="sunset", seed=4, steps=2, size=2 * SIZE)
     (small,) = finish(model, [one])
     picture = pixels(model, [small])[0]
-    small.close()
     (row,) = cast("list[Row]", model.begin([large], [small]))
     assert (row.step, row.steps) == (2, 4)
     while row.step < row.steps:
@@ -270,15 +232,15 @@ def test_a_failed_step_leaves_its_rows_alone(
         model.decode([row])
 
 
+def full(*_: object) -> torch.Tensor:
+    raise torch.OutOfMemoryError("no room")
+
+
 def test_no_room_on_the_device_is_told(
     scenes_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = opened(scenes_folder)
     row = model.begin([ask()], [None])[0]
-
-    def full(*_: object) -> torch.Tensor:
-        raise torch.OutOfMemoryError("no room")
-
     monkeypatch.setattr(model.parts, "predict", full)
     with pytest.raises(OutOfMemory):
         model.step([row])
@@ -301,10 +263,32 @@ def test_auto_takes_a_format_and_unknown_ones_are_refused(scenes_folder: Path) -
     model.load(lambda stage, share: told.append(share))
     assert model.parts.dtype in (torch.bfloat16, torch.float32)
     assert told[-1] == 1.0
+    assert told == sorted(told)
     with pytest.raises(CannotLoad, match="float64"):
         LatentModel(opener(str(scenes_folder)), SPEC, "cpu", "float64").load(
             lambda stage, share: None
         )
+
+
+@pytest.mark.parametrize("faster", [torch.bfloat16, torch.float32])
+def test_trying_formats_leaves_the_weights_as_they_were(
+    scenes_folder: Path, monkeypatch: pytest.MonkeyPatch, faster: torch.dtype
+) -> None:
+    time_call = devices._time_call
+
+    def timed(checkpoint: Networks, dtype: torch.dtype) -> float:
+        assert time_call(checkpoint, dtype) > 0
+        return 1.0 if dtype == faster else 2.0
+
+    monkeypatch.setattr(devices, "_time_call", timed)
+    tried, plain = (
+        opened(scenes_folder, dtype=dtype).parts.modules for dtype in ("auto", str(faster)[6:])
+    )
+    for one, other in zip(tried, plain, strict=True):
+        others = other.state_dict()
+        for name, values in one.state_dict().items():
+            assert values.dtype == others[name].dtype
+            assert torch.equal(values, others[name]), name
 
 
 def test_strength_out_of_range_is_refused() -> None:

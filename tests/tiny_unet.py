@@ -53,8 +53,8 @@ def ask(canvas: Pixels | None = None, **params: object) -> Request:
     return Request("s", "tiny", 1, 1, SPEC.defaults() | SPEC.check(params), inputs)
 
 
-def opened(folder: Path, scheduler: str = "") -> LatentModel:
-    model = LatentModel(opener(str(folder), scheduler), SPEC, "cpu", "float32")
+def opened(folder: Path, scheduler: str = "", dtype: str = "float32") -> LatentModel:
+    model = LatentModel(opener(str(folder), scheduler), SPEC, "cpu", dtype)
     model.load(lambda stage, share: None)
     return model
 

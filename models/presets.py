@@ -67,6 +67,14 @@ PRESETS: tuple[Preset, ...] = (
         licence="Apache-2.0", memory=16.0,
     ),
     Preset(
+        "z-image-turbo", "Z-Image-Turbo", "Tongyi-MAI/Z-Image-Turbo",
+        "ZImagePipeline",
+        "1024²; photographs, and text that can be read",
+        steps=8, most_steps=9, guidance=None, tiny="madebyollin/taef1", size=1024,
+        licence="Apache-2.0",
+        memory=20.5,  # counted: 6.15 + 4.02 (Qwen3 4B) + 0.08 billion weights
+    ),
+    Preset(
         "sana-sprint", "SANA-Sprint", "Efficient-Large-Model/Sana_Sprint_0.6B_1024px_diffusers",
         "SanaSprintPipeline",
         "1024²; a language model reads the prompt",

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models import klein, sana, unet
+from models import klein, sana, unet, zimage
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
 from models.devices import choose_place
 from models.folders import described
@@ -129,11 +129,26 @@ def _klein(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
     distilled = bool(read_index(folder).get("is_distilled"))
     guidance = None if distilled else asked.guidance or KLEIN_GUIDANCE
     settled = replace(asked, size=size, strength=None, guidance=guidance)
-    vae = _config(folder / "vae/config.json")
-    if not isinstance(vae.get("block_out_channels"), list):
-        raise CannotLoad(f"{folder}: the config of its vae doesn't tell how many blocks it has")
-    klein.check_size(folder, size, klein.factor_of(vae))
+    klein.check_size(folder, size, klein.factor_of(_vae(folder)))
     return settled, klein.opener(asked.checkpoint, size)
+
+
+def _zimage(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
+    """It is distilled: guidance means nothing to it."""
+    if asked.scheduler:
+        raise CannotLoad(f"{folder}: scheduler={asked.scheduler}: it takes none but its own")
+    size = asked.size or zimage.SIZE
+    zimage.check_size(folder, size, zimage.factor_of(_vae(folder)))
+    settled = replace(asked, size=size, guidance=None)
+    return settled, zimage.opener(asked.checkpoint, size, asked.tiny)
+
+
+def _vae(folder: Path) -> dict[str, Any]:
+    """The config of an autoencoder in blocks."""
+    found = _config(folder / "vae/config.json")
+    if not isinstance(found.get("block_out_channels"), list):
+        raise CannotLoad(f"{folder}: the config of its vae doesn't tell how many blocks it has")
+    return found
 
 
 Family = Callable[[Path, Preset], tuple[Preset, Opener]]
@@ -143,6 +158,7 @@ FAMILIES: Mapping[str, Family] = {
     "StableDiffusionXLPipeline": _unet,
     "Flux2KleinPipeline": _klein,
     "SanaSprintPipeline": _sana,
+    "ZImagePipeline": _zimage,
 }
 """By the pipelines whose parts are opened; each has kinds of its own (Img2Img, Inpaint)."""
 

@@ -11,17 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny
+from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
-from models import patches
+from models import autoencoders
 from models.base import CannotLoad, Progress
 from models.devices import move
 from models.fold import Fold, open_fold
@@ -30,7 +29,7 @@ from models.fused import fusable, fuse
 from models.layout import Layout, open_layout
 from models.networks import Opener, Place, to_values
 from models.packed import pack
-from models.parts import Index, open_parts, open_whole, read_index, refusing
+from models.parts import Index, open_parts, read_index, refusing
 from models.sigmas import Schedule, schedule_of
 from models.texts import Reader, Texts, Words
 
@@ -75,7 +74,7 @@ class Checkpoint:
     def sampled(self) -> bool:
         """Whether a run starts from a sample of what the canvas may be encoded as: the library's
         pipelines draw one, before the noise, where the network doesn't see the canvas."""
-        return not self.beside and isinstance(self.quick or self.vae, AutoencoderKL)
+        return not self.beside and autoencoders.is_sampled(self.quick or self.vae)
 
     @property
     def embeds_guidance(self) -> bool:
@@ -87,9 +86,7 @@ class Checkpoint:
 
     @property
     def factor(self) -> int:
-        if isinstance(self.vae, AutoencoderTiny):
-            return patches.factor_of(self.vae)
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+        return autoencoders.factor_of(self.vae)
 
     @property
     def edge(self) -> int:
@@ -102,7 +99,7 @@ class Checkpoint:
     @property
     def normal(self) -> tuple[float, float]:
         """What is taken from raw latents, and what they are multiplied by."""
-        return _normal(self.vae)
+        return autoencoders.normal_of(self.vae)
 
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on; in fp32 instead of fp16 the autoencoder of SDXL,
@@ -137,33 +134,16 @@ class Checkpoint:
     def encode_spread(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Of the latents that pictures may be encoded as, mean and standard deviation, normalised:
         (n, 2c, h, w) fp32."""
-        spread = self.vae.encode(to_values(pictures, self.device).to(self.vae.dtype)).latent_dist
-        shift, scale = _normal(self.vae)
-        mean = (spread.mean.float() - shift) * scale
-        return torch.cat([mean, spread.std.float() * scale], 1)
+        return autoencoders.spread(self.vae, to_values(pictures, self.device))
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Normalised latents (n, c, h, w) fp32 of pictures −1–1 (n, 3, H, W)."""
-        vae = self.quick or self.vae
-        values = pictures.to(vae.dtype)
-        if isinstance(vae, AutoencoderTiny):
-            latents = patches.encode(vae, values)
-        else:
-            latents = vae.encode(values).latent_dist.mode()
-        shift, scale = _normal(vae)
-        normal: Tensor = (latents.float() - shift) * scale
-        return normal
+        return autoencoders.encode(self.quick or self.vae, pictures)
 
     def decode(self, latents: Tensor, own: bool = False) -> Tensor:
         """Pictures (n, 3, H, W) −1–1 fp32 of normalised latents, by the checkpoint's `own` decoder
         or by the quick one, if there is one."""
-        vae = self.vae if own or self.quick is None else self.quick
-        shift, scale = _normal(vae)
-        raw = _packed((latents / scale + shift).to(vae.dtype))
-        if isinstance(vae, AutoencoderTiny):
-            return patches.decode(vae, raw).float()
-        pictures: Tensor = vae.decode(raw).sample
-        return pictures.float()
+        return autoencoders.decode(self.vae if own else self.quick or self.vae, latents)
 
     def see(self, pictures: NDArray[np.uint8], edge: int) -> Tensor:
         """What the network sees of canvases, uint8 (n, H, W, 3), at latents of `edge`: (n, k, edge,
@@ -221,11 +201,6 @@ def _check_layout(folder: str, parts: Checkpoint) -> None:
         raise CannotLoad(f"{folder}: its layout network is of another checkpoint")
 
 
-def _normal(vae: Any) -> tuple[float, float]:
-    """What is taken from latents, and what they are multiplied by, to be of the usual size."""
-    return float(vae.config.get("shift_factor") or 0.0), float(vae.config.scaling_factor)
-
-
 def _packed(values: Tensor) -> Tensor:
     return values.contiguous(memory_format=torch.channels_last)
 
@@ -237,7 +212,7 @@ def open_checkpoint(
     step arithmetic than the folder's own (`models.sigmas.KINDS`); `quick`: the folder or hub id of
     an AutoencoderTiny of the same latents."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
-    near = _near(quick, progress) if quick else None  # if it's lacking, that is known at once
+    near = autoencoders.near(quick, progress)  # if it's lacking, that is known at once
     own = local(folder, tuple(LARGE_KINDS), progress=progress)
     index = read_index(own)
     kinds = LARGE_KINDS if "text_encoder_2" in index else KINDS
@@ -249,7 +224,7 @@ def open_checkpoint(
     with refusing(own, "scheduler"):
         schedule = schedule_of(parts["scheduler"], scheduler)
     with refusing(own, "vae"):
-        _normal(parts["vae"])
+        autoencoders.normal_of(parts["vae"])
     with refusing(own, "canvas.json"):
         fold = open_fold(own)
     with refusing(own, "layout"):
@@ -258,7 +233,7 @@ def open_checkpoint(
     checkpoint = Checkpoint(parts["unet"], parts["vae"], texts, schedule, device, fold, layout)
     if near:
         progress("loading tiny autoencoder", 1.0)
-        checkpoint.quick = _open_quick(near, checkpoint)
+        checkpoint.quick = autoencoders.open_quick(near, checkpoint.channels, checkpoint.factor)
     _check_channels(folder, checkpoint)
     _check_told(folder, checkpoint)
     _check_layout(folder, checkpoint)
@@ -269,27 +244,6 @@ def open_checkpoint(
 def opener(folder: str, scheduler: str = "", quick: str = "") -> Opener:
     """Opens that folder, when it is called."""
     return lambda place, progress: open_checkpoint(folder, place, progress, scheduler, quick)
-
-
-def _near(quick: str, progress: Progress) -> Path:
-    """The folder of a tiny autoencoder."""
-    try:
-        return local(quick, (), needs="config.json", progress=progress)
-    except CannotLoad as error:
-        raise CannotLoad(
-            f"{error} (it shows previews quickly; --model-option tiny=none goes without)"
-        ) from error
-
-
-def _open_quick(quick: Path, parts: Checkpoint) -> AutoencoderTiny:
-    opened: AutoencoderTiny = open_whole(quick, AutoencoderTiny)
-    latents, factor = int(opened.config.latent_channels), patches.factor_of(opened)
-    if (latents, factor) != (parts.channels, parts.factor):
-        raise CannotLoad(
-            f"{quick} makes {latents} channels a latent of {factor} pixels, the checkpoint's UNet "
-            f"has {parts.channels} of {parts.factor}: it isn't its tiny autoencoder"
-        )
-    return opened.eval().requires_grad_(False)
 
 
 def _texts(folder: str, parts: Mapping[str, Any], index: Index) -> Texts:

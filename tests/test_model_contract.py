@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +13,31 @@ from numpy.typing import NDArray
 from models.base import Encoded, Model, Payload, Picture, Request, State, Value
 from server.registry import CHECKPOINTS, builders, entries, find
 from server.settings import Settings
+from tests.tiny_sana import make_sana
 from tests.tiny_turbo import BETAS, make_turbo
+from tests.tiny_zimage import SIZE as ZIMAGE_SIZE, make_zimage
 
+
+def make_sd(folder: Path) -> Path:
+    scheduler = EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing")
+    return make_turbo(folder, "sd", scheduler)
+
+
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "sd": make_sd,
+    "sana": make_sana,
+    "zimage": make_zimage,
+}
+"""Of small checkpoints."""
 OWN = [entry.name for entry in entries().values() if entry.factory != CHECKPOINTS]
 MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
     **{name: (name, ()) for name in OWN},
     "fake of two sizes": ("fake", ("finer=2",)),
-    "a checkpoint": ("", ("tiny=none",)),
+    "an SD": ("sd", ("tiny=none",)),
+    "a SANA-Sprint": ("sana", ()),
+    "a Z-Image": ("zimage", (f"size={ZIMAGE_SIZE}",)),
 }
-"""What is held to it: a model's name ("": the path of a small one is made), and its options."""
+"""What is held to it: a model's name or a maker's, and its options."""
 
 LEVELS_OFF = 2
 """Batched and alone may differ by rounding: so many of 255 levels, in single precision."""
@@ -31,10 +48,8 @@ Pixels = NDArray[np.uint8]
 @pytest.fixture(scope="module", params=MODELS)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     name, options = MODELS[request.param]
-    if not name:
-        folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-        scheduler = EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing")
-        name = str(make_turbo(folder, "sd", scheduler))
+    if name in MAKERS:
+        name = str(MAKERS[name](tmp_path_factory.mktemp("checkpoint") / "tiny"))
     settings = Settings(model=(name,), device="cpu", dtype="fp32", model_option=options)
     model = builders(settings)[name]()
     assert model.spec.name == find(name).name

@@ -10,7 +10,7 @@ import pytest
 import torch
 from diffusers import AutoencoderTiny, EulerDiscreteScheduler
 
-from models import klein, sana, unet
+from models import klein, sana, unet, zimage
 from models.base import CannotLoad, ModelSpec, Request
 from models.latent import LatentModel
 from models.presets import MOST_STEPS, PARTS, PRESETS
@@ -49,7 +49,7 @@ def loaded(model: LatentModel) -> LatentModel:
 
 
 def test_the_table_is_what_the_code_knows() -> None:
-    assert {*unet.LARGE_KINDS, *klein.KINDS, *sana.KINDS} == {*PARTS}
+    assert {*unet.LARGE_KINDS, *klein.KINDS, *sana.KINDS, *zimage.KINDS} == {*PARTS}
     for each in PRESETS:
         assert each.scheduler in ("", *KINDS)
         assert each.pipeline in FAMILIES

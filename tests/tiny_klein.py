@@ -31,7 +31,7 @@ TEMPLATE = (
 def make_klein(folder: Path, distilled: bool = True, **scheduler: Any) -> Path:
     """`scheduler`: what its scheduler is set to, otherwise what FLUX.2's is."""
     torch.manual_seed(3)
-    tokenizer = _tokenizer()
+    tokenizer = make_tokenizer()
     settings = {"use_dynamic_shifting": True, "shift": 3.0} | scheduler
     Flux2KleinPipeline(
         FlowMatchEulerDiscreteScheduler(**settings), _autoencoder(), _language(len(tokenizer)),
@@ -40,7 +40,8 @@ def make_klein(folder: Path, distilled: bool = True, **scheduler: Any) -> Path:
     return folder
 
 
-def _tokenizer() -> Any:
+def make_tokenizer() -> Any:
+    """Of bytes, with a language model's manner of asking."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {letter: index for index, letter in enumerate([*letters, END])}
     tokenizer = Qwen2TokenizerFast(vocab=vocabulary, merges=[])

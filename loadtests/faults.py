@@ -1,8 +1,8 @@
 """Planted faults: the real server, broken from outside in one known way.
 
 Role: `python -m loadtests.faults NAME[,NAME] serve …` is `riverrun serve …` after the faults were
-put into it. A benchmark that can't see these would not see real ones either; the tests hold each
-figure to its fault (docs/benchmarks.md names them).
+put into it (`inside …`: `loadtests.inside …`). A benchmark that can't see these would not see real
+ones either; the tests hold each figure to its fault (docs/benchmarks.md names them).
 
 Invariants: product code knows nothing of this; each fault is one of the mistakes that the design
 is there to prevent, or plain slowness.
@@ -17,8 +17,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from loadtests import inside
 from models.base import Output
 from models.fake import FakeModel
 from server import cli, worker, worker_line
@@ -29,6 +31,7 @@ from streaming.hosting import Hosted
 from streaming.messages import Submit, ToEngine
 from streaming.outbox import Credits
 from streaming.scheduler import Scheduler
+from streaming.seam import Packer
 from streaming.session import Session
 from streaming.writer import Writer
 
@@ -202,6 +205,51 @@ def slow_start() -> None:
     time.sleep(1.5)
 
 
+def busy_loop() -> None:
+    """20 ms of work on the event loop for every picture."""
+    inner = Socket.send
+
+    async def send(self: Socket, data: str | bytes) -> None:
+        if isinstance(data, bytes):
+            time.sleep(NAP)  # noqa: ASYNC251 — the fault is that the loop waits
+        await inner(self, data)
+
+    _put_send(send)
+
+
+def alone() -> None:
+    """A call takes one row, whatever would fit."""
+    inner = Scheduler.schedule
+
+    def schedule(self: Scheduler) -> Any:
+        tick = inner(self)
+        return tick and replace(tick, begin=tick.begin[:1], step=tick.step[:1])
+
+    _put(Scheduler, "schedule", schedule)
+
+
+def slow_pick() -> None:
+    """1 ms of sleep in every pick."""
+    inner = Scheduler.schedule
+
+    def schedule(self: Scheduler) -> Any:
+        time.sleep(0.001)
+        return inner(self)
+
+    _put(Scheduler, "schedule", schedule)
+
+
+def slow_pack() -> None:
+    """20 ms of sleep before a frame crosses from one process to the other."""
+    inner = Packer.pack
+
+    def pack(self: Packer, messages: Any) -> Any:
+        time.sleep(NAP)
+        return inner(self, messages)
+
+    _put(Packer, "pack", pack)
+
+
 FAULTS: dict[str, Callable[[], None]] = {
     "slow_decode": slow_decode,
     "sluggish_decode": sluggish_decode,
@@ -215,6 +263,10 @@ FAULTS: dict[str, Callable[[], None]] = {
     "hoard": hoard,
     "no_rest": no_rest,
     "slow_start": slow_start,
+    "busy_loop": busy_loop,
+    "alone": alone,
+    "slow_pick": slow_pick,
+    "slow_pack": slow_pack,
 }
 
 
@@ -237,6 +289,8 @@ def main(names: str, command: str, *arguments: str) -> int:
     if command == "worker":
         return worker.main(arguments)
     worker_line.COMMAND = (sys.executable, "-m", "loadtests.faults", names, "worker")
+    if command == "inside":
+        return inside.main(*arguments)
     return cli.main([command, *arguments])
 
 

@@ -30,6 +30,7 @@ from server.engine_process import EngineProcess
 from server.engine_thread import ThreadedEngine
 from server.generate import Generate
 from server.http import House, Routes
+from server.lateness import watch_loop
 from server.logs import event
 from server.metrics import LoggedMetrics, Metrics
 from server.openapi import document
@@ -93,11 +94,14 @@ def create_app(settings: Settings) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await engine.start()
-        expiry = asyncio.create_task(hub.run())
+        keepers = [
+            asyncio.create_task(hub.run()), asyncio.create_task(watch_loop(metrics.loop_late))
+        ]  # fmt: skip
         try:
             yield
         finally:
-            expiry.cancel()
+            for keeper in keepers:
+                keeper.cancel()
             hub.close()
             stopped = await engine.stop(ENGINE_STOP_SECONDS)
             event(log, "engine stopped", clean=stopped)

@@ -70,6 +70,7 @@ class Metrics(Observer):
         self.connections = self._gauge("connections", "Connections now.")
         self.left = self._count("connections_closed", "Connections over.", "reason")
         self.edits = self._counts("edits", "Edits accepted.", "kind")
+        self.loop_delay = self._times("loop_delay", "How late the event loop comes to what is due.")
         self.refusals = self._count("refused", "Messages and requests refused.", "code")
 
     def _make_engine_figures(self) -> None:
@@ -111,6 +112,10 @@ class Metrics(Observer):
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def loop_late(self, seconds: float) -> None:
+        """The event loop came so much later than was due."""
+        self.loop_delay.own.observe(seconds)
 
     # --- what the gateway tells -----------------------------------------------------------------
 

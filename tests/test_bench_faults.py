@@ -19,6 +19,7 @@ from loadtests.figures import FIGURES
 from loadtests.figures.fairness import fairness
 from loadtests.figures.gateway import gateway_ratio
 from loadtests.figures.latency import edit_to_preview
+from loadtests.figures.many import batching, engine_tick, hand_over, loop_late
 from loadtests.figures.memory import painted, plain
 from loadtests.figures.peer import vs_naive
 from loadtests.figures.plan import STAND_IN, Plan
@@ -58,6 +59,10 @@ CASES: dict[str, tuple[Measure, Plan, str, tuple[str, ...]]] = {
     "idle_session": (quick_plain, FEW, "hoard", ("idle_session_kb",)),
     "idle_session, painted": (painted, OVER_100, "no_rest", ("idle_session_kb_painted",)),
     "gateway_ratio": (gateway_ratio, SMALL, "slow_send", ("gateway_ratio",)),
+    "batching": (batching, SMALL, "alone", ("batching",)),
+    "engine_tick": (engine_tick, SMALL, "slow_pick", ("engine_tick_ms",)),
+    "hand_over": (hand_over, SMALL, "slow_pack", ("hand_over_ms",)),
+    "loop_late": (loop_late, SMALL, "busy_loop", ("loop_late",)),
     "start": (quick_start, SMALL, "slow_start", ("start_ratio", "page_alive_s")),
 }
 PICTURES = tuple(run.name for run in RUNS)

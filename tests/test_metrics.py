@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from server.lateness import watch_loop
 from server.metrics import LoggedMetrics, Metrics
 from streaming.messages import Ticked
 from streaming.observe import Observer, PictureSent
@@ -139,3 +142,29 @@ def test_http_refusals_are_counted_by_code(server: Served) -> None:
     assert found['riverrun_refused_total{code="foreign_host"}'] == 1
     assert found['riverrun_refused_total{code="unknown_model"}'] == 1
     assert found['riverrun_refused_total{code="invalid_parameter"}'] == 1
+
+
+async def test_a_loop_that_is_held_up_is_told() -> None:
+    metrics = Metrics()
+    told = asyncio.Event()
+
+    def observe(seconds: float) -> None:
+        metrics.loop_late(seconds)
+        told.set()
+
+    watching = asyncio.create_task(watch_loop(observe))
+    await told.wait()
+    before = figures(metrics)['riverrun_loop_delay_seconds_bucket{le="0.1"}']
+    told.clear()
+    time.sleep(0.3)  # noqa: ASYNC251 — what is to be seen
+    await told.wait()
+    watching.cancel()
+    after = figures(metrics)
+    assert after['riverrun_loop_delay_seconds_bucket{le="0.1"}'] == before
+    assert after['riverrun_loop_delay_seconds_bucket{le="+Inf"}'] > before
+
+
+def test_a_server_shows_how_late_its_loop_is() -> None:
+    with serving() as served:
+        served.wait_log("ready")
+        assert served.figure("riverrun_loop_delay_seconds_count") >= 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from loadtests.figures.fairness import fairness
 from loadtests.figures.gateway import gateway_ratio
 from loadtests.figures.latency import edit_to_preview
+from loadtests.figures.many import batching, engine_tick, hand_over, loop_late
 from loadtests.figures.memory import idle_session
 from loadtests.figures.peer import vs_naive
 from loadtests.figures.plan import Plan
@@ -44,6 +45,10 @@ FIGURES: tuple[Figure, ...] = (
     Figure("idle_session", ("idle_session_kb", "idle_session_kb_painted"), idle_session),
     Figure("gateway_ratio", ("gateway_ratio",), gateway_ratio),
     Figure("start", ("start_ratio", "page_alive_s"), start),
+    Figure("batching", ("batching",), batching),
+    Figure("engine_tick", ("engine_tick_ms",), engine_tick),
+    Figure("hand_over", ("hand_over_ms",), hand_over),
+    Figure("loop_late", ("loop_late",), loop_late),
     Figure("scenes", tuple(run.name for run in RUNS), scenes),
 )
 

@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.adapters import PARAMETER, Chosen, chosen_in
 from models.base import (
     BadOutput,
     CannotLoad,
@@ -52,6 +53,8 @@ OWN = "full"
 OPENING = 0.75
 """The part of loading that is opening the folder; the rest is warming up."""
 Pixels = NDArray[np.uint8]
+Said = tuple[str, bool, Chosen]
+"""A prompt, whether guidance leads away from it, and the adapters that it is read with."""
 
 
 class LatentModel:
@@ -62,7 +65,7 @@ class LatentModel:
     ) -> None:
         self.spec = spec
         self._opener, self._place = opener, choose_place(device, dtype)
-        self._words: OrderedDict[tuple[str, bool], Words] = OrderedDict()
+        self._words: OrderedDict[Said, Words] = OrderedDict()
         self._parts: Networks | None = None
 
     @property
@@ -98,13 +101,22 @@ class LatentModel:
         """A row for each request. Prompts and canvases that are known aren't looked at again, but
         for a folded canvas that a run starts from, which is encoded each time."""
         with _memory_errors():
-            words = self._embed([str(request.params["prompt"]) for request in requests])
-            guided = self._guidance(requests)
+            adapters = [self._chosen(request) for request in requests]
+            words = self._embed(
+                [
+                    (str(request.params["prompt"]), False, chosen)
+                    for request, chosen in zip(requests, adapters, strict=True)
+                ]
+            )
+            guided = self._guidance(requests, adapters)
             if self.parts.embeds_guidance:
                 words = [_led(*each) for each in zip(words, requests, strict=True)]
             seen = self._views(requests, words, previous)
-            rows = zip(requests, previous, words, guided, seen, strict=True)
-            return [self._row(*each) for each in rows]
+            asked = zip(requests, previous, words, guided, seen, strict=True)
+            rows = [self._row(*each) for each in asked]
+        for row, chosen in zip(rows, adapters, strict=True):
+            row.adapters, row.key = chosen, (row.key, chosen)
+        return list(rows)
 
     def _row(
         self,
@@ -157,34 +169,54 @@ class LatentModel:
         canvas = self._canvas(request)
         return None if canvas is None else self.parts.encode_pictures(canvas[None])
 
-    def _embed(self, prompts: list[str], against: bool = False) -> list[Words]:
-        """Embeddings of one prompt each, from memory or all new ones in one call."""
-        asked = [(prompt, against) for prompt in prompts]
+    def _chosen(self, request: Request) -> Chosen:
+        """The adapters of a request, read by now. Raises `InvalidParameter`."""
+        chosen = chosen_in(str(request.params.get(PARAMETER, "")))
+        if self.parts.adapters is not None and self.parts.adapters.check(chosen):
+            self._words.clear()  # of what the file said before
+        return chosen
+
+    def _adapt(self, chosen: Chosen) -> None:
+        """What the networks do from here on, they do with these adapters."""
+        if self.parts.adapters is not None:
+            self.parts.adapters.use(chosen)
+
+    def _embed(self, asked: list[Said]) -> list[Words]:
+        """Embeddings of one prompt each, from memory or all new ones of the same adapters in one
+        call."""
         fresh = list(dict.fromkeys(each for each in asked if each not in self._words))
-        if fresh:
-            found = self.parts.encode_words([prompt for prompt, _ in fresh], against)
+        for against, chosen in dict.fromkeys(each[1:] for each in fresh):
+            alike = [each for each in fresh if each[1:] == (against, chosen)]
+            self._adapt(chosen)
+            found = self.parts.encode_words([prompt for prompt, *_ in alike], against)
             each = zip(*map(alone, found), strict=True)
-            self._words.update(zip(fresh, each, strict=True))
-        chosen = [self._words[each] for each in asked]
+            self._words.update(zip(alike, each, strict=True))
+        chosen_words = [self._words[each] for each in asked]
         for one in asked:
             self._words.move_to_end(one)
         while fresh and self._full():
             self._words.popitem(last=False)
-        return chosen
+        return chosen_words
 
     def _full(self) -> bool:
         """Whether more is remembered than should be."""
         held = sum(part.nbytes for words in self._words.values() for part in words)
         return len(self._words) > REMEMBERED_PROMPTS or held > REMEMBERED_BYTES
 
-    def _guidance(self, requests: Sequence[Request]) -> list[Guidance | None]:
+    def _guidance(
+        self, requests: Sequence[Request], adapters: Sequence[Chosen]
+    ) -> list[Guidance | None]:
         """Of each request; a scale of 1 and less is none, as in the library's pipelines. A network
         that embeds guidance is told it among the words instead."""
         if self.parts.embeds_guidance:
             return [None] * len(requests)
         scales = [float(request.params.get("guidance", 0.0)) for request in requests]
-        guided = [request for request, by in zip(requests, scales, strict=True) if by > 1]
-        words = iter(self._embed([str(each.params.get("negative", "")) for each in guided], True))
+        guided = [
+            (str(request.params.get("negative", "")), True, chosen)
+            for request, by, chosen in zip(requests, scales, adapters, strict=True)
+            if by > 1
+        ]
+        words = iter(self._embed(guided))
         return [Guidance(next(words), by) if by > 1 else None for by in scales]
 
     def _views(
@@ -225,6 +257,7 @@ class LatentModel:
 
     def _advance(self, rows: list[Row], fine: bool, first: bool) -> tuple[Tensor, Tensor]:
         schedule = self.parts.schedule
+        self._adapt(rows[0].adapters)  # rows of one key have the same
         sigma, then, times = (
             self._column(values) for values in zip(*(row.level() for row in rows), strict=True)
         )

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.adapters import Adapters
 from models.base import Progress
 from models.fold import Fold
 from models.layout import Layout
@@ -69,6 +70,10 @@ class Networks(Protocol):
     def embeds_guidance(self) -> bool:
         """Whether the network is told how strongly it is guided: the last of `Words` is that, (n,),
         and guidance costs no second call."""
+
+    @property
+    def adapters(self) -> Adapters | None:
+        """What may be added to the networks' weights; None where nothing may."""
 
     @property
     def fold(self) -> Fold | None:

@@ -25,7 +25,8 @@ class Preset:
     16 bits; `tiny`: the id of an autoencoder that is several times faster than its own; `guidance`
     is None where it means nothing to the network (`embeds`: it is told how much), `strength` where
     a run doesn't start from the canvas; `scheduler`: another than the folder's
-    (`models.sigmas.KINDS`); `size`: pixels each way, where the networks leave that open."""
+    (`models.sigmas.KINDS`); `size`: pixels each way, where the networks leave that open; `lora`: a
+    folder of adapters."""
 
     name: str
     title: str
@@ -42,6 +43,7 @@ class Preset:
     licence: str = ""
     memory: float = 0.0
     size: int = 0
+    lora: str = ""
 
 
 PRESETS: tuple[Preset, ...] = (

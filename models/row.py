@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from models.adapters import Chosen
 from models.finer import Finer
 from models.sigmas import Levels
 from models.texts import Words
@@ -32,7 +33,8 @@ class Row:
     """Tensors (1, c, h, w) on the model's device; a finished row keeps only what its last picture
     and the session's next row need. `noises` are what the schedule draws, one a step
     as far as they go. `recipe` is all that the picture follows from; `base` is it, finished at the
-    model's own size; `own`: its last picture by the checkpoint's own decoder."""
+    model's own size; `own`: its last picture by the checkpoint's own decoder; `adapters`: what is
+    added to the networks' weights."""
 
     levels: Levels
     latents: Tensor
@@ -45,6 +47,7 @@ class Row:
     base: Tensor | None = None
     clean: Tensor | None = None
     own: bool = False
+    adapters: Chosen = ()
     step: int = 0
     key: Hashable = field(default=())
 

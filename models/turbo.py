@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models import klein, sana, unet, zimage
+from models.adapters import PARAMETER
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
 from models.devices import choose_place
 from models.folders import described
@@ -40,15 +41,16 @@ def build(
     steps: int = 0,
     max_batch: int = 0,
     size: int = 0,
+    lora: str = "",
 ) -> LatentModel:
     """An unloaded model called `name`, of a preset or of the `checkpoint` (a folder or hub id).
     `scheduler` and `tiny` (an autoencoder's id or folder, "none": the checkpoint's own) replace the
-    preset's, `steps` what a request has that doesn't say, `size` the pixels each way. Raises
-    `CannotLoad`."""
+    preset's, `steps` what a request has that doesn't say, `size` the pixels each way;
+    `lora`: a folder of adapters that requests may choose from. Raises `CannotLoad`."""
     for option, number in (("steps", steps), ("max_batch", max_batch), ("size", size)):
         if type(number) is not int or not 0 <= number <= MOST:
             raise CannotLoad(f"{name}: {option}={number}: it is a whole number of at most {MOST}")
-    for option, text in (("scheduler", scheduler), ("tiny", tiny), ("checkpoint", checkpoint)):
+    for option, text in (("scheduler", scheduler), ("tiny", tiny), ("lora", lora)):
         if not isinstance(text, str):
             raise CannotLoad(f"{name}: {option}={text}: it is a name")
     found = known_by(name) or known_by(checkpoint) or Preset(name, name)
@@ -57,10 +59,13 @@ def build(
     asked = replace(
         found, checkpoint=checkpoint or found.checkpoint, scheduler=scheduler or found.scheduler,
         steps=steps or found.steps, size=size or found.size,
-        tiny="" if tiny == "none" else tiny or found.tiny,
+        tiny="" if tiny == "none" else tiny or found.tiny, lora=lora,
     )  # fmt: skip
     own = described(asked.checkpoint)
-    settled, opened = _family(own, found)(own, asked)
+    family = _family(own, found)
+    if lora and family is not _unet:
+        raise CannotLoad(f"{name}: lora={lora}: only checkpoints with a UNet take adapters")
+    settled, opened = family(own, asked)
     rows = max_batch or BATCH.get(choose_place(device, dtype).device.type, GPU_BATCH)
     return LatentModel(opened, spec_of(name, settled, rows), device, dtype)
 
@@ -93,6 +98,11 @@ def _parameters(found: Preset) -> Iterator[Parameter]:
         )  # fmt: skip
         if not found.embeds:
             yield Parameter("negative", title="Without", **text)
+    if found.lora:
+        yield Parameter(
+            PARAMETER, "string", "", "Adapters", max_length=WORDS,
+            description="By name, with a weight or without: ink:0.8, paper.",
+        )  # fmt: skip
     if found.tiny:
         yield Parameter(
             OWN, "boolean", False, "Full decoder",
@@ -101,7 +111,7 @@ def _parameters(found: Preset) -> Iterator[Parameter]:
 
 
 def _unet(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
-    opened = unet.opener(asked.checkpoint, asked.scheduler, asked.tiny)
+    opened = unet.opener(asked.checkpoint, asked.scheduler, asked.tiny, asked.lora)
     return _sized(folder, asked, "unet"), opened
 
 

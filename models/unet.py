@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
 from models import autoencoders
+from models.adapters import Adapters
 from models.base import CannotLoad, Progress
 from models.devices import move
 from models.fold import Fold, open_fold
@@ -43,6 +45,7 @@ PAINTING = {
     "vae": ("AutoencoderKL", "AutoencoderTiny"),
     "scheduler": ("*",),
 }
+SPEAKING = ("text_encoder", "text_encoder_2")
 KINDS = {**CLIP, **PAINTING}
 """The components of the family, and their classes."""
 LARGE_KINDS = {**CLIP, **SECOND, **PAINTING}
@@ -63,6 +66,7 @@ class Checkpoint:
     fold: Fold | None = None
     layout: Layout | None = None
     quick: AutoencoderTiny | None = None
+    adapters: Adapters | None = None
     dtype: torch.dtype = torch.float32
     optional: bool = False
 
@@ -206,11 +210,16 @@ def _packed(values: Tensor) -> Tensor:
 
 
 def open_checkpoint(
-    folder: str, place: Place, progress: Progress, scheduler: str = "", quick: str = ""
+    folder: str,
+    place: Place,
+    progress: Progress,
+    scheduler: str = "",
+    quick: str = "",
+    lora: str = "",
 ) -> Checkpoint:
     """Open a diffusers folder or hub id, component by component. `scheduler`: another
     step arithmetic than the folder's own (`models.sigmas.KINDS`); `quick`: the folder or hub id of
-    an AutoencoderTiny of the same latents."""
+    an AutoencoderTiny of the same latents; `lora`: a folder of adapters."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
     near = autoencoders.near(quick, progress)  # if it's lacking, that is known at once
     own = local(folder, tuple(LARGE_KINDS), progress=progress)
@@ -238,12 +247,22 @@ def open_checkpoint(
     _check_told(folder, checkpoint)
     _check_layout(folder, checkpoint)
     checkpoint.to(place.opened)
+    if lora:
+        networks = {name: parts[name] for name in ("unet", *SPEAKING) if name in parts}
+        checkpoint.adapters = Adapters(_adapting(lora), networks)
     return checkpoint
 
 
-def opener(folder: str, scheduler: str = "", quick: str = "") -> Opener:
+def _adapting(folder: str) -> Path:
+    """A folder of adapters, which may still be empty."""
+    if not Path(folder).is_dir():
+        raise CannotLoad(f"lora={folder}: there is no such folder")
+    return Path(folder)
+
+
+def opener(folder: str, scheduler: str = "", quick: str = "", lora: str = "") -> Opener:
     """Opens that folder, when it is called."""
-    return lambda place, progress: open_checkpoint(folder, place, progress, scheduler, quick)
+    return lambda place, progress: open_checkpoint(folder, place, progress, scheduler, quick, lora)
 
 
 def _texts(folder: str, parts: Mapping[str, Any], index: Index) -> Texts:

@@ -2,7 +2,8 @@
 
 Role: low-rank adapters (LoRA: Hu et al., 2021): a layer that answers W·x answers W·x + weight · α ÷
 rank · up(down(x)). They are files in a folder of the operator's: one is read when it is first asked
-for by its name, and again when its file has changed. Invariants: only safetensors; the networks'
+for by its name, and again when its file has changed; a picture in the making keeps what it began
+with. Invariants: only safetensors; the networks'
 own weights stay as they are, and with nothing chosen they answer bit for bit what they did; a file
 that isn't this checkpoint's is refused whole. Knows nothing of pictures.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +60,28 @@ def _weight(name: str, text: str | None) -> float:
     return weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Adapter:
     """One file as it was when `stamp` was its time and size: what is added, by layer."""
 
+    name: str
     stamp: tuple[int, int]
     parts: Mapping[str, Part]
+
+
+@dataclass(frozen=True, eq=False)
+class Worn:
+    """Adapters as they were when a request began, with their weights. `label`: what tells them
+    from others."""
+
+    adapters: tuple[tuple[Adapter, float], ...] = ()
+
+    @property
+    def label(self) -> Hashable:
+        return tuple((each.name, each.stamp, weight) for each, weight in self.adapters)
+
+
+NOTHING = Worn()
 
 
 class Adapters:
@@ -80,37 +97,35 @@ class Adapters:
         }
         self._read: OrderedDict[str, Adapter] = OrderedDict()
         self._patched: dict[str, _Layer] = {}
-        self._now: tuple[Chosen, tuple[Adapter, ...]] = (), ()
+        self._now: Hashable = NOTHING.label
 
     def names(self) -> list[str]:
         """What there is to choose now."""
         return sorted(path.stem for path in self.folder.glob("*.safetensors"))
 
-    def check(self, chosen: Chosen) -> bool:
-        """Read what isn't read yet; whether any had been read before and is another one now.
-        Raises `InvalidParameter` for what there isn't, or isn't for this checkpoint."""
-        known = {name: self._read.get(name) for name, _ in chosen}
-        return any(self._adapter(name) is not was and was for name, was in known.items())
+    def chosen(self, chosen: Chosen) -> Worn:
+        """What was chosen, as it is now. Raises `InvalidParameter` for what there isn't, or isn't
+        for this checkpoint."""
+        return Worn(tuple((self._adapter(name), weight) for name, weight in chosen))
 
-    def use(self, chosen: Chosen) -> None:
-        """From now on, until it is called again. Raises as `check` does."""
-        adapters = tuple(self._adapter(name) for name, _ in chosen)
-        if (chosen, adapters) == self._now:
+    def use(self, worn: Worn) -> None:
+        """From now on, until it is called again. Reads nothing."""
+        if worn.label == self._now:
             return
         added: dict[str, list[Addition]] = {}
-        for (_, weight), adapter in zip(chosen, adapters, strict=True):
+        for adapter, weight in worn.adapters:
             for where, part in adapter.parts.items():
                 added.setdefault(where, []).append(Addition(part, weight))
         for where in added.keys() - self._patched.keys():
             self._patched[where] = _Layer(self._layers[where])
         for where, layer in self._patched.items():
             layer.added = added.get(where, ())
-        self._now = chosen, adapters
+        self._now = worn.label
 
     def _adapter(self, name: str) -> Adapter:
         path = self.folder / f"{name}.safetensors"
         try:
-            if path.parent != self.folder:
+            if path.name != f"{name}.safetensors":  # no way to another folder, nor another spelling
                 raise FileNotFoundError
             stat = path.stat()
         except (OSError, ValueError):
@@ -120,7 +135,7 @@ class Adapters:
         known = self._read.get(name)
         if known is None or known.stamp != stamp:
             try:
-                known = Adapter(stamp, read_adapter(path, self._layers))
+                known = Adapter(name, stamp, read_adapter(path, self._layers))
             except NotAnAdapter as error:
                 raise InvalidParameter(PARAMETER, f"{name}: {error}") from None
             self._read[name] = known
@@ -166,12 +181,4 @@ class _Layer:
         return answer
 
 
-def together(requests: Sequence[Chosen]) -> list[list[int]]:
-    """Which of them have the same adapters: numbers, in the order of the first of each."""
-    found: dict[Chosen, list[int]] = {}
-    for number, chosen in enumerate(requests):
-        found.setdefault(chosen, []).append(number)
-    return list(found.values())
-
-
-__all__ = ["MOST", "PARAMETER", "Adapters", "Chosen", "chosen_in", "together"]
+__all__ = ["MOST", "NOTHING", "PARAMETER", "Adapters", "Chosen", "Worn", "chosen_in"]

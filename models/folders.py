@@ -10,6 +10,7 @@ what is in the files.
 from __future__ import annotations
 
 import io
+import json
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -77,12 +78,33 @@ def _fetched(checkpoint: str, wanted: list[str], needs: str, progress: Progress 
 
     def fetch(name: str, **patterns: Any) -> str:
         try:
-            return str(snapshot_download(name, local_files_only=True, **patterns))
+            found = str(snapshot_download(name, local_files_only=True, **patterns))
         except LocalEntryNotFoundError:
-            bars = _told_to(name, progress)
-            return str(snapshot_download(name, tqdm_class=bars, **patterns))
+            found = ""
+        if found and _whole(Path(found), wanted):
+            return found
+        bars = _told_to(name, progress)
+        return str(snapshot_download(name, tqdm_class=bars, **patterns))
 
     return _had(checkpoint, fetch, wanted, needs)
+
+
+def _whole(folder: Path, wanted: Sequence[str]) -> bool:
+    """Whether a folder of the cache has what is wanted of it: the library can't tell where somebody
+    fetched single files of a repository."""
+    if INDEX not in wanted:
+        return all(any(folder.glob(pattern)) for pattern in wanted)
+    try:
+        index = json.loads((folder / INDEX).read_text())
+    except (OSError, ValueError):
+        return False
+    parts = [part for part in index if isinstance(index[part], list) and f"{part}/*" in wanted]
+    return all(any(folder.glob(f"{part}/{_weighs(part)}")) for part in parts if any(index[part]))
+
+
+def _weighs(part: str) -> str:
+    """What of a part has to be there."""
+    return "*" if part.startswith(("tokenizer", "scheduler")) else "*.safetensors"
 
 
 def _had(checkpoint: str, fetch: Fetch, wanted: list[str], needs: str) -> Path:
@@ -126,7 +148,7 @@ def _told_to(name: str, progress: Progress | None) -> type[Any]:
 
     class Told(tqdm):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **named: Any) -> None:
-            named["file"] = io.StringIO()
+            named.update(file=io.StringIO(), disable=False)  # whatever TQDM_DISABLE says
             super().__init__(*arguments, **named)
             self._tell()
 

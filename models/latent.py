@@ -17,7 +17,7 @@ It does not know: sessions beyond their rows, scheduling, sockets.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.adapters import PARAMETER, Chosen, chosen_in
+from models.adapters import NOTHING, PARAMETER, Worn, chosen_in
 from models.base import (
     BadOutput,
     CannotLoad,
@@ -53,7 +53,7 @@ OWN = "full"
 OPENING = 0.75
 """The part of loading that is opening the folder; the rest is warming up."""
 Pixels = NDArray[np.uint8]
-Said = tuple[str, bool, Chosen]
+Said = tuple[str, bool, Worn]
 """A prompt, whether guidance leads away from it, and the adapters that it is read with."""
 
 
@@ -65,7 +65,7 @@ class LatentModel:
     ) -> None:
         self.spec = spec
         self._opener, self._place = opener, choose_place(device, dtype)
-        self._words: OrderedDict[Said, Words] = OrderedDict()
+        self._words: OrderedDict[Hashable, Words] = OrderedDict()
         self._parts: Networks | None = None
 
     @property
@@ -102,21 +102,16 @@ class LatentModel:
         for a folded canvas that a run starts from, which is encoded each time."""
         with _memory_errors():
             adapters = [self._chosen(request) for request in requests]
+            prompts = [str(request.params["prompt"]) for request in requests]
             words = self._embed(
-                [
-                    (str(request.params["prompt"]), False, chosen)
-                    for request, chosen in zip(requests, adapters, strict=True)
-                ]
+                [(text, False, worn) for text, worn in zip(prompts, adapters, strict=True)]
             )
             guided = self._guidance(requests, adapters)
             if self.parts.embeds_guidance:
                 words = [_led(*each) for each in zip(words, requests, strict=True)]
-            seen = self._views(requests, words, previous)
-            asked = zip(requests, previous, words, guided, seen, strict=True)
-            rows = [self._row(*each) for each in asked]
-        for row, chosen in zip(rows, adapters, strict=True):
-            row.adapters, row.key = chosen, (row.key, chosen)
-        return list(rows)
+            seen = self._views(requests, words, adapters, previous)
+            rows = zip(requests, previous, words, guided, seen, adapters, strict=True)
+            return [self._row(*each) for each in rows]
 
     def _row(
         self,
@@ -125,6 +120,7 @@ class LatentModel:
         words: Words,
         guidance: Guidance | None,
         view: View,
+        worn: Worn,
     ) -> Row:
         params, parts = request.params, self.parts
         steps = int(params["steps"])
@@ -136,14 +132,14 @@ class LatentModel:
         levels = parts.schedule.levels(steps, strength)
         noise, *noises = drawn(parts, seed, edge, 1 + parts.schedule.draws(steps))
         latents = parts.schedule.start(noise, start, levels.sigmas[0])
-        recipe = (view.digest, *(v for k, v in sorted(params.items()) if k != "size"))
+        recipe = (view.digest, worn.label, *(v for k, v in sorted(params.items()) if k != "size"))
         row = Row(levels, latents, words, view, recipe, tuple(noises), guidance)
-        row.own = bool(params.get(OWN))
+        row.own, row.adapters = bool(params.get(OWN)), worn
         seeing = (view.canvas is not None,) if parts.optional else ()
-        row.key = (*latents.shape[1:], *seeing)
+        row.key = (*latents.shape[1:], *seeing, worn.label)
         if int(params.get("size", 0)) > parts.size:
             row.finer = Finer.of(parts, seed, self._canvas(request), view)
-            row.key = (*row.finer.noise.shape[1:], *seeing)
+            row.key = (*row.finer.noise.shape[1:], *seeing, worn.label)
             if (
                 isinstance(previous, Row)
                 and previous.recipe == recipe
@@ -169,34 +165,38 @@ class LatentModel:
         canvas = self._canvas(request)
         return None if canvas is None else self.parts.encode_pictures(canvas[None])
 
-    def _chosen(self, request: Request) -> Chosen:
-        """The adapters of a request, read by now. Raises `InvalidParameter`."""
-        chosen = chosen_in(str(request.params.get(PARAMETER, "")))
-        if self.parts.adapters is not None and self.parts.adapters.check(chosen):
-            self._words.clear()  # of what the file said before
-        return chosen
+    def _chosen(self, request: Request) -> Worn:
+        """The adapters of a request, as they are now. Raises `InvalidParameter`."""
+        known, text = self.parts.adapters, str(request.params.get(PARAMETER, ""))
+        return NOTHING if known is None else known.chosen(chosen_in(text))
 
-    def _adapt(self, chosen: Chosen) -> None:
+    def _adapt(self, worn: Worn) -> None:
         """What the networks do from here on, they do with these adapters."""
         if self.parts.adapters is not None:
-            self.parts.adapters.use(chosen)
+            self.parts.adapters.use(worn)
 
     def _embed(self, asked: list[Said]) -> list[Words]:
         """Embeddings of one prompt each, from memory or all new ones of the same adapters in one
         call."""
-        fresh = list(dict.fromkeys(each for each in asked if each not in self._words))
-        for against, chosen in dict.fromkeys(each[1:] for each in fresh):
-            alike = [each for each in fresh if each[1:] == (against, chosen)]
-            self._adapt(chosen)
-            found = self.parts.encode_words([prompt for prompt, *_ in alike], against)
-            each = zip(*map(alone, found), strict=True)
-            self._words.update(zip(alike, each, strict=True))
-        chosen_words = [self._words[each] for each in asked]
-        for one in asked:
-            self._words.move_to_end(one)
+        keys: list[Hashable] = [(prompt, against, worn.label) for prompt, against, worn in asked]
+        fresh = {key: each for key, each in zip(keys, asked, strict=True) if key not in self._words}
+        kinds = {(against, worn.label): worn for _, against, worn in fresh.values()}
+        for (against, label), worn in kinds.items():
+            alike = [
+                (key, each[0])
+                for key, each in fresh.items()
+                if (each[1], each[2].label) == (against, label)
+            ]
+            self._adapt(worn)
+            found = self.parts.encode_words([prompt for _, prompt in alike], against)
+            for (key, _), words in zip(alike, zip(*map(alone, found), strict=True), strict=True):
+                self._words[key] = words
+        answers = [self._words[key] for key in keys]
+        for key in keys:
+            self._words.move_to_end(key)
         while fresh and self._full():
             self._words.popitem(last=False)
-        return chosen_words
+        return answers
 
     def _full(self) -> bool:
         """Whether more is remembered than should be."""
@@ -204,7 +204,7 @@ class LatentModel:
         return len(self._words) > REMEMBERED_PROMPTS or held > REMEMBERED_BYTES
 
     def _guidance(
-        self, requests: Sequence[Request], adapters: Sequence[Chosen]
+        self, requests: Sequence[Request], adapters: Sequence[Worn]
     ) -> list[Guidance | None]:
         """Of each request; a scale of 1 and less is none, as in the library's pipelines. A network
         that embeds guidance is told it among the words instead."""
@@ -212,8 +212,8 @@ class LatentModel:
             return [None] * len(requests)
         scales = [float(request.params.get("guidance", 0.0)) for request in requests]
         guided = [
-            (str(request.params.get("negative", "")), True, chosen)
-            for request, by, chosen in zip(requests, scales, adapters, strict=True)
+            (str(request.params.get("negative", "")), True, worn)
+            for request, by, worn in zip(requests, scales, adapters, strict=True)
             if by > 1
         ]
         words = iter(self._embed(guided))
@@ -223,12 +223,19 @@ class LatentModel:
         self,
         requests: Sequence[Request],
         words: Sequence[Words],
+        adapters: Sequence[Worn],
         previous: Sequence[State | None],
     ) -> list[View]:
         """What the network sees of each canvas, the previous row's view where that is the same."""
         asked = [
-            Looked(self._canvas(each), str(each.params["prompt"]), said, int(each.params["seed"]))
-            for each, said in zip(requests, words, strict=True)
+            Looked(
+                self._canvas(each),
+                str(each.params["prompt"]),
+                said,
+                int(each.params["seed"]),
+                worn.label,
+            )
+            for each, said, worn in zip(requests, words, adapters, strict=True)
         ]
         return views(self.parts, asked, [row.view for row in previous if isinstance(row, Row)])
 

@@ -10,6 +10,7 @@ or the file is refused. Knows nothing of requests.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ ENDS = {
     ".lora_down.weight": "down", ".lora_B.weight": "up", ".lora_B.default.weight": "up",
     ".lora.up.weight": "up", ".lora_up.weight": "up", ".alpha": "alpha",
 }  # fmt: skip
+WRAPPED = "base_model.model."
+"""What PEFT itself puts before a network's layers; it is the one that people teach."""
 PLACES = {
     "_in_layers_2": "_conv1", "_out_layers_3": "_conv2", "_emb_layers_1": "_time_emb_proj",
     "_skip_connection": "_conv_shortcut", "_op": "_conv",
@@ -68,8 +71,10 @@ def read_adapter(path: Path, layers: Mapping[str, nn.Module]) -> dict[str, Part]
         where, what = _place(key, spelt)
         if what is None:
             strange.append(key)
+        elif what in found.setdefault(where, {}):
+            raise NotAnAdapter(f"of {where} it has one half twice")
         else:
-            found.setdefault(where, {})[what] = value
+            found[where][what] = value
     if strange:
         more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
         raise NotAnAdapter(
@@ -78,7 +83,10 @@ def read_adapter(path: Path, layers: Mapping[str, nn.Module]) -> dict[str, Part]
         )
     if not found:
         raise NotAnAdapter("it holds nothing")
-    return {where: _part(where, parts, layers[where], settings) for where, parts in found.items()}
+    try:
+        return {where: _part(where, each, layers[where], settings) for where, each in found.items()}
+    except (RuntimeError, TypeError, NotImplementedError) as error:  # numbers of a strange format
+        raise NotAnAdapter(f"its numbers can't be used: {str(error).splitlines()[0]}") from None
 
 
 def _opened(path: Path) -> tuple[Tensors, Mapping[str, object]]:
@@ -115,6 +123,8 @@ def _spellings(layers: Mapping[str, nn.Module]) -> dict[str, str]:
 
 def _place(key: str, spelt: Mapping[str, str]) -> tuple[str, str | None]:
     """The layer that a tensor is for, and what of it; None for what has no place."""
+    if key.startswith(WRAPPED):
+        key = f"unet.{key.removeprefix(WRAPPED)}"
     for old, new in OLDER.items():
         key = key.replace(old, new)
     for end, what in ENDS.items():
@@ -162,18 +172,20 @@ def _part(where: str, parts: Tensors, layer: nn.Module, settings: Mapping[str, o
     weight = layer.weight
     assert isinstance(weight, Tensor)
     down, up = _shaped(down, weight), _shaped(up, weight)
-    rank = len(down)
-    halves = weight.shape[1:], (len(weight), rank, *[1] * (weight.ndim - 2))
-    fits = (down.shape[1:], up.shape) == halves
-    if not fits or not rank:
+    rank = len(down) if down.ndim else 0
+    halves = (rank, *weight.shape[1:]), (len(weight), rank, *[1] * (weight.ndim - 2))
+    if not rank or (down.shape, up.shape) != halves:
         raise NotAnAdapter(
             f"of {where} it has {tuple(down.shape)} and {tuple(up.shape)}, where the checkpoint "
             f"has {tuple(weight.shape)}: it is for another one"
         )
-    alpha = parts["alpha"].item() if "alpha" in parts else _alpha(where, settings, rank)
-    if not all(bool(torch.isfinite(each).all()) for each in (down, up)):
-        raise NotAnAdapter(f"of {where} it has numbers that aren't finite")
-    return Part(down.to(weight), up.to(weight), float(alpha) / rank)
+    # copies: what was opened are views of the file, which may be written to
+    scale = _scale(where, parts, settings, rank)
+    part = Part(down.to(weight, copy=True), up.to(weight, copy=True), scale)
+    numbers = torch.tensor(part.scale), part.down, part.up
+    if not all(bool(torch.isfinite(each).all()) for each in numbers):
+        raise NotAnAdapter(f"of {where} it has numbers that are none, or too large")
+    return part
 
 
 def _shaped(values: Tensor, like: Tensor) -> Tensor:
@@ -185,7 +197,16 @@ def _shaped(values: Tensor, like: Tensor) -> Tensor:
     return values
 
 
-def _alpha(where: str, settings: Mapping[str, object], rank: int) -> float:
-    """Of PEFT's settings; the rank where nobody says."""
-    told = settings.get(f"{where.partition('.')[0]}.lora_alpha", settings.get("lora_alpha"))
-    return float(told) if isinstance(told, int | float) else float(rank)
+def _scale(where: str, parts: Tensors, settings: Mapping[str, object], rank: int) -> float:
+    """α ÷ rank, or by PEFT's setting ÷ its root (Kalajdzievski, rsLoRA, 2023). α is the file's, or
+    of PEFT's settings, or the rank."""
+    network, alpha = where.partition(".")[0], parts.get("alpha")
+    if alpha is not None and alpha.numel() != 1:
+        raise NotAnAdapter(f"of {where} its alpha isn't a number")
+
+    def told(name: str) -> object:
+        return settings.get(f"{network}.{name}", settings.get(name))
+
+    value = told("lora_alpha") if alpha is None else alpha.item()
+    number = float(value) if isinstance(value, int | float) else float(rank)
+    return number / (math.sqrt(rank) if told("use_rslora") else rank)

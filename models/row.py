@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from models.adapters import Chosen
+from models.adapters import NOTHING, Worn
 from models.finer import Finer
 from models.sigmas import Levels
 from models.texts import Words
@@ -47,7 +47,7 @@ class Row:
     base: Tensor | None = None
     clean: Tensor | None = None
     own: bool = False
-    adapters: Chosen = ()
+    adapters: Worn = NOTHING
     step: int = 0
     key: Hashable = field(default=())
 
@@ -100,11 +100,14 @@ class Row:
 
     def _spare(self, clean: Tensor) -> None:
         """Let go of what only further steps would need."""
-        self.latents, self.words, self.noises, self.guidance = clean, (), (), None
         if self.finer is not None:
+            self.clean = clean = clean.clone()
             self.finer = replace(self.finer, noise=clean, canvas=None, noises=())
+        self.latents, self.words, self.noises, self.guidance = clean, (), (), None
+        self.adapters = NOTHING
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of all that is large."""
+        self.latents, self.view = self.latents.new_empty(0), View(b"")
         self.clean = self.base = self.finer = self.guidance = None
-        self.words, self.noises = (), ()
+        self.words, self.noises, self.adapters = (), (), NOTHING

@@ -209,11 +209,11 @@ REMEDY = f"--model-option scheduler={'|'.join(KINDS)} chooses one"
 STRANGE = ("clip_sample", "thresholding", "use_karras_sigmas", "use_exponential_sigmas",
            "use_beta_sigmas", "use_dynamic_shifting", "shift_terminal", "invert_sigmas",
            "stochastic_sampling")  # fmt: skip
+"""Options of schedulers that change their arithmetic, and that nothing here does."""
 USUAL = {"final_sigmas_type": "zero", "interpolation_type": "linear", "timestep_type": "discrete"}
 """Others that do, unless they are set so."""
 LEAST = 2.0**-24
 """Of signal, where a checkpoint was taught from none at all: the library's Euler begins there."""
-"""Options of schedulers that change their arithmetic, and that nothing here does."""
 
 
 def flow_of(scheduler: object, shift: Shift) -> Flow:

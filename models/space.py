@@ -21,12 +21,13 @@ from models.folders import FORMATS
 from models.networks import Place
 
 MEMORY = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
 GROUPS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-     Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
-)  # fmt: skip
+    (CGROUP, "memory.max", "memory.current"),
+    (CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
 """Where a container's limit and what is used of it stand: the newer layout and the older one."""
+CACHED = re.compile(r"^(?:total_)?(?:in)?active_file (\d+)$", re.M)
 GIGABYTE = 1e9
 VARIANT = re.compile(rf"\.({'|'.join(FORMATS)})[.-]")
 LARGEST_HEADER = 100 << 20  # of the format's own limit
@@ -62,16 +63,26 @@ def weights_in(path: Path) -> int:
 def _free() -> int | None:
     """Bytes that can be had without swapping, where the system tells: of the machine's, and of what
     a container was given."""
-    told = [each for each in (_available(), *(_left(*group) for group in GROUPS)) if each]
+    told = [each for each in (_available(), *map(_left, GROUPS)) if each]
     return min(told, default=None)
 
 
-def _left(limit: Path, used: Path) -> int | None:
-    """Of a limit; None where there is none ("max", or a number beyond all memory)."""
+def _left(group: tuple[Path, str, str]) -> int | None:
+    """Of a limit; None where there is none ("max", or a number beyond all memory). Files that are
+    merely kept in memory make room when it is needed."""
+    folder, limit, used = group
     try:
-        return max(1, int(limit.read_text()) - int(used.read_text()))
+        cached = _cached((folder / "memory.stat").read_text())
+        return max(1, int((folder / limit).read_text()) - int((folder / used).read_text()) + cached)
     except (OSError, ValueError):
         return None
+
+
+def _cached(text: str) -> int:
+    """Of files, by memory.stat: with the groups below it, where that is told apart."""
+    lines = [line for line in text.splitlines() if CACHED.match(line)]
+    whole = [line for line in lines if line.startswith("total_")] or lines
+    return sum(int(line.split()[1]) for line in whole)
 
 
 def _available() -> int | None:

@@ -221,6 +221,7 @@ def open_checkpoint(
     step arithmetic than the folder's own (`models.sigmas.KINDS`); `quick`: the folder or hub id of
     an AutoencoderTiny of the same latents; `lora`: a folder of adapters."""
     disable_progress_bar()  # it would write into the server's log, whose lines are parsed
+    adapting = _adapting(lora) if lora else None
     near = autoencoders.near(quick, progress)  # if it's lacking, that is known at once
     own = local(folder, tuple(LARGE_KINDS), progress=progress)
     index = read_index(own)
@@ -247,9 +248,9 @@ def open_checkpoint(
     _check_told(folder, checkpoint)
     _check_layout(folder, checkpoint)
     checkpoint.to(place.opened)
-    if lora:
+    if adapting:
         networks = {name: parts[name] for name in ("unet", *SPEAKING) if name in parts}
-        checkpoint.adapters = Adapters(_adapting(lora), networks)
+        checkpoint.adapters = Adapters(adapting, networks)
     return checkpoint
 
 

@@ -9,7 +9,7 @@ a row's view doesn't depend on the rows beside it. Knows nothing of steps and la
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,12 +39,14 @@ class View:
 
 @dataclass(frozen=True)
 class Looked:
-    """What a view follows from: a canvas uint8 (h, w, 3), a prompt, its embeddings and a seed."""
+    """What a view follows from: a canvas uint8 (h, w, 3), a prompt, its embeddings, a seed, and
+    what tells the adapters that the prompt was read with."""
 
     picture: Pixels | None
     prompt: str
     words: Words
     seed: int
+    adapters: Hashable = ()
 
     def digest(self, completed: bool) -> bytes:
         """16 bytes, none without a picture. 0.2 ms at 256²."""
@@ -52,7 +54,7 @@ class Looked:
             return b""
         code = hashlib.blake2b(np.ascontiguousarray(self.picture).data, digest_size=16)
         if completed:
-            code.update(f"{self.seed} {self.prompt}".encode())
+            code.update(f"{self.seed} {self.adapters} {self.prompt}".encode())
         return code.digest()
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.adapters import chosen_in
+from models.adapters import KEPT, chosen_in
 from models.base import CannotLoad, InvalidParameter, Request
 from models.latent import LatentModel
 from models.lora_files import _modern
@@ -230,6 +230,81 @@ def test_files_come_change_and_go_while_it_serves(
         model.begin([ask(model, lora="ink:0.5")], [None])
 
 
+def test_a_picture_in_the_making_keeps_its_adapters(
+    folder: Path, adapters: Path, tmp_path: Path
+) -> None:
+    """Whatever becomes of the file, and however many others are asked for."""
+    halves = pairs(folder, 1)
+    scale = kohya(halves, adapters / "ink.safetensors")
+    expected = ours(opened(merged(folder, tmp_path / "merged", (halves, 0.5 * scale))))
+    model = opened(folder, adapters)
+    (row,) = [r for r in model.begin([ask(model, lora="ink:0.5")], [None]) if isinstance(r, Row)]
+    model.step([row])
+    with (adapters / "ink.safetensors").open("r+b") as file:  # written over, not renamed
+        file.truncate(0)
+    for number in range(KEPT + 1):
+        kohya(pairs(folder, number), adapters / f"{number}.safetensors")
+        ours(model, lora=f"{number}")
+    model.step([row])
+    assert apart(shown(model, row), expected) < NEAR
+    kohya(pairs(folder, 2), adapters / "ink.safetensors")
+    other = merged(folder, tmp_path / "other", (pairs(folder, 2), 0.5 * scale))
+    assert apart(ours(model, lora="ink:0.5"), ours(opened(other))) < NEAR, "prompts are read anew"
+
+
+def test_an_adapter_that_was_let_go_of_is_read_again(folder: Path, adapters: Path) -> None:
+    for number in range(KEPT + 2):
+        kohya(pairs(folder, number), adapters / f"{number}.safetensors")
+    model = opened(folder, adapters)
+    first = ours(model, lora="0:0.5")
+    for start in range(1, KEPT + 2, 3):
+        names = ",".join(str(start + each) for each in range(3))
+        with pytest.raises(InvalidParameter, match="there is no adapter"):
+            model.begin([ask(model, lora=f"{names},none")], [None])
+    for _ in range(2):
+        assert np.array_equal(ours(model, lora="0:0.5"), first)
+
+
+@pytest.mark.parametrize(("root", "scale"), [(False, 2.0), (True, 6.0 / 3**0.5)])
+def test_a_root_of_the_rank_is_kept_to(
+    folder: Path, adapters: Path, tmp_path: Path, root: bool, scale: float
+) -> None:
+    halves, where = pairs(folder, 1), adapters / "ink.safetensors"
+    peft(halves, where)
+    settings = {f"{network}.lora_alpha": ALPHA for network in LAYERS}
+    settings |= {f"{network}.use_rslora": root for network in LAYERS}
+    save_file(load_file(where), where, metadata={"lora_adapter_metadata": json.dumps(settings)})
+    model = opened(folder, adapters)
+    expected = ours(opened(merged(folder, tmp_path / "merged", (halves, 0.25 * scale))))
+    assert apart(ours(model, lora="ink:0.25"), expected) < NEAR
+
+
+def test_what_peft_saves_by_itself_is_for_the_unet(
+    folder: Path, adapters: Path, tmp_path: Path
+) -> None:
+    halves, where = pairs(folder, 1), adapters / "ink.safetensors"
+    tensors = {}
+    for (network, layer), (down, up) in halves.items():
+        if network == "unet":
+            tensors[f"base_model.model.{layer}.lora_A.weight"] = down
+            tensors[f"base_model.model.{layer}.lora_B.weight"] = up
+    save_file(tensors, where)
+    none = {each: (0 * down, up) for each, (down, up) in halves.items() if each[0] != "unet"}
+    expected = ours(opened(merged(folder, tmp_path / "merged", (halves | none, 0.5))))
+    assert apart(ours(opened(folder, adapters), lora="ink:0.5"), expected) < NEAR
+
+
+def test_a_half_in_two_spellings_is_refused(folder: Path, adapters: Path) -> None:
+    where = adapters / "ink.safetensors"
+    kohya(pairs(folder, 1), where)
+    tensors = load_file(where)
+    again = {"unet.conv_in.lora_A.weight": tensors["lora_unet_conv_in.lora_down.weight"].clone()}
+    save_file(tensors | again, where)
+    model = opened(folder, adapters)
+    with pytest.raises(InvalidParameter, match=r"of unet.conv_in it has one half twice"):
+        model.begin([ask(model, lora="ink")], [None])
+
+
 def spoil(folder: Path, to: Path, **change: Tensor | None) -> None:
     kohya(pairs(folder, 1), to)
     tensors = load_file(to)
@@ -248,6 +323,10 @@ def spoil(folder: Path, to: Path, **change: Tensor | None) -> None:
         ({"lora_up__weight": None}, "it has but one half"),
         ({"lora_down__weight": torch.zeros(RANK, 5)}, "it is for another one"),
         ({"lora_down__weight": torch.zeros(0, 4)}, "it is for another one"),
+        ({"lora_down__weight": torch.tensor(1.0)}, "it is for another one"),
+        ({"alpha": torch.ones(2)}, "its alpha isn't a number"),
+        ({"alpha": torch.tensor(float("inf"))}, "numbers that are none"),
+        ({"lora_up__weight": torch.zeros(8, 3, dtype=torch.complex64)}, "for another one|be used"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(
@@ -268,7 +347,7 @@ def test_files_of_other_kinds_are_refused(folder: Path, adapters: Path) -> None:
     wrong: dict[str, tuple[dict[str, Tensor], dict[str, str]]] = {
         "nothing like lora_unet_double_blocks": (other, {}),
         "nothing like .*dora_scale": (good | {"lora_unet_conv_in.dora_scale": torch.ones(4)}, {}),
-        "aren't finite": (good | {name: torch.full_like(good[name], float("nan"))}, {}),
+        "numbers that are none": (good | {name: torch.full_like(good[name], float("nan"))}, {}),
         "it holds nothing": ({}, {}),
         "its unet.use_dora isn't done": (good, {"unet.use_dora": "true"}),
     }
@@ -292,17 +371,19 @@ def test_files_of_other_kinds_are_refused(folder: Path, adapters: Path) -> None:
         ("ink:much", "ink by much: a weight is -4 to 4"), ("ink:nan", "ink by nan: a weight is"),
         ("ink:5", "ink by 5: a weight is"), ("ink:1:2", "isn't a name"), (":1", "isn't a name"),
         ("a,b,c,d,e", "5 adapters, where there may be 4"),
-        ("../ink", "there is no adapter ../ink"), ("/etc/passwd", "there is no adapter"),
+        ("../ink", "there is no adapter ../ink"), ("./paper", "there is no adapter ./paper"),
         ("ink\0", "there is no adapter"),
     ],
 )  # fmt: skip
 def test_choices_that_are_none_are_refused(
     folder: Path, adapters: Path, text: str, told: str
 ) -> None:
-    kohya(pairs(folder, 1), adapters.parent / "ink.safetensors")
+    for where in (adapters.parent / "ink.safetensors", adapters / "paper.safetensors"):
+        kohya(pairs(folder, 1), where)
     model = opened(folder, adapters)
-    with pytest.raises(InvalidParameter, match=told):
-        model.begin([ask(model, lora=text)], [None])
+    for each in (text, str(adapters / "paper")):
+        with pytest.raises(InvalidParameter, match=told if each == text else "no adapter"):
+            model.begin([ask(model, lora=each)], [None])
 
 
 def test_choices_are_one_whatever_their_order() -> None:

@@ -83,9 +83,30 @@ def test_the_hub_is_not_asked_for_what_is_here(
     assert asked == [False, False, True, False, True]
 
 
-def test_a_download_says_how_much_of_it_there_is(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("lacking", ["unet/*", "unet/*.safetensors", "tokenizer/*"])
+def test_what_somebody_fetched_a_part_of_is_not_taken_for_whole(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
 ) -> None:
+    here = make_scenes(cached(cache, "somebody/tiny"))
+    for path in here.glob(lacking):
+        path.unlink()
+    asked: list[bool] = []
+    fetch = huggingface_hub.snapshot_download
+
+    def counted(name: str, **how: Any) -> str:
+        asked.append(not how.get("local_files_only", False))
+        return str(fetch(name, **how))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", counted)
+    local("somebody/tiny", PARTS)  # what the library has without a network
+    assert asked == [False, True]
+
+
+@pytest.mark.parametrize("disabled", ["", "1"])
+def test_a_download_says_how_much_of_it_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, disabled: str
+) -> None:
+    monkeypatch.setenv("TQDM_DISABLE", disabled)
     told: list[str] = []
 
     def fetch(name: str, tqdm_class: Any = None, **how: Any) -> str:

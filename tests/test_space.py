@@ -60,17 +60,29 @@ def test_too_little_memory_is_told_before_anything_is_read(
     opened(need + 2048)
 
 
+STAT = "anon 100\nactive_file 20\ninactive_file 30\nslab 9\n"
+OLDER = STAT + "total_active_file 200\ntotal_inactive_file 300\n"
+
+
 @pytest.mark.parametrize(
-    ("limit", "used", "left"),
-    [("2000", "500", 1500), ("max", "500", None), ("2000", "3000", 1), ("", "", None)],
-)
+    ("limit", "used", "stat", "left"),
+    [
+        ("2000", "500", STAT, 1550), ("2000", "500", OLDER, 2000), ("max", "500", STAT, None),
+        ("2000", "3000", STAT, 1), ("", "", STAT, None), ("2000", "500", "", 1500),
+    ],
+)  # fmt: skip
 def test_a_containers_limit_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, used: str, left: int | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    used: str,
+    stat: str,
+    left: int | None,
 ) -> None:
-    (tmp_path / "max").write_text(limit)
-    (tmp_path / "current").write_text(used)
-    nothing = tmp_path / "nothing", tmp_path / "nothing"
-    monkeypatch.setattr(space, "GROUPS", (nothing, (tmp_path / "max", tmp_path / "current")))
+    for name, text in (("max", limit), ("current", used), ("memory.stat", stat)):
+        (tmp_path / name).write_text(text)
+    nothing = (tmp_path / "nothing", "max", "current")
+    monkeypatch.setattr(space, "GROUPS", (nothing, (tmp_path, "max", "current")))
     monkeypatch.setattr(space, "MEMORY", tmp_path / "nothing")
     assert space._free() == left
     if left:

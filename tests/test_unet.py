@@ -118,7 +118,6 @@ def test_an_unchanged_canvas_is_not_seen_again(
 
     monkeypatch.setattr(model.parts, "see", counted)
     first = model.begin([ask(canvas_of(1))], [None])
-    first[0].close()
     second = model.begin([ask(canvas_of(1).copy(), prompt="other")], first)
     assert calls == [1]
     assert cast("Row", first[0]).view is cast("Row", second[0]).view

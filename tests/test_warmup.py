@@ -18,7 +18,7 @@ from models.latent import LatentModel
 from models.networks import Networks, Place
 from models.unet import Checkpoint, opener
 from tests.tiny_turbo import BETAS, make_turbo
-from tests.tiny_unet import SPEC, Pixels, ask, canvas_of, finish, make_scenes, opened, pixels
+from tests.tiny_unet import SIZE, SPEC, Pixels, ask, canvas_of, finish, make_scenes, opened, pixels
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,18 @@ def test_a_finished_row_keeps_what_is_needed_of_it_alone(turbo_folder: Path) -> 
     assert np.array_equal(picture, pixels(model, [row])[0])
     row.close()
     assert row.clean is row.base is None
+    assert row.nbytes == 0
+
+
+def test_a_finished_finer_row_keeps_no_others_either(scenes_folder: Path) -> None:
+    model = opened(scenes_folder)
+    rows = finish(model, [ask(canvas_of(seed), steps=1, size=2 * SIZE) for seed in (1, 2, 3)])
+    row = rows[1]
+    assert row.finer is not None
+    kept = [row.base, row.clean, row.latents, row.finer.noise, row.view.canvas, row.view.layout]
+    held = {
+        each.untyped_storage().data_ptr(): each.untyped_storage().nbytes()
+        for each in kept
+        if each is not None
+    }
+    assert row.nbytes == sum(held.values())

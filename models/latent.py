@@ -16,8 +16,7 @@ It does not know: sessions beyond their rows, scheduling, sockets.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -39,22 +38,19 @@ from models.base import (
 )
 from models.devices import choose_place, settle
 from models.finer import Finer, drawn, enlarged, grown
-from models.networks import Networks, Opener, alone, to_pixels
+from models.networks import Networks, Opener, to_pixels
+from models.prompts import Prompts, Said
 from models.row import Guidance, Row
 from models.sigmas import Step
 from models.texts import Words
 from models.views import Looked, View, views
 from models.warmup import paper, warm_up
 
-REMEMBERED_PROMPTS, REMEMBERED_BYTES = 256, 512 << 20
-"""Of embeddings: those of a CLIP are 0.1 MB a prompt, those of a language model 8 MB."""
 OWN = "full"
 """The parameter that asks for the checkpoint's own decoder where there is a quicker one."""
 OPENING = 0.75
 """The part of loading that is opening the folder; the rest is warming up."""
 Pixels = NDArray[np.uint8]
-Said = tuple[str, bool, Worn]
-"""A prompt, whether guidance leads away from it, and the adapters that it is read with."""
 
 
 class LatentModel:
@@ -65,7 +61,7 @@ class LatentModel:
     ) -> None:
         self.spec = spec
         self._opener, self._place = opener, choose_place(device, dtype)
-        self._words: OrderedDict[Hashable, Words] = OrderedDict()
+        self._prompts = Prompts()
         self._parts: Networks | None = None
 
     @property
@@ -103,9 +99,8 @@ class LatentModel:
         with _memory_errors():
             adapters = [self._chosen(request) for request in requests]
             prompts = [str(request.params["prompt"]) for request in requests]
-            words = self._embed(
-                [(text, False, worn) for text, worn in zip(prompts, adapters, strict=True)]
-            )
+            said = [Said(text, worn) for text, worn in zip(prompts, adapters, strict=True)]
+            words = self._prompts.embed(self.parts, said)
             guided = self._guidance(requests, adapters)
             if self.parts.embeds_guidance:
                 words = [_led(*each) for each in zip(words, requests, strict=True)]
@@ -170,39 +165,6 @@ class LatentModel:
         known, text = self.parts.adapters, str(request.params.get(PARAMETER, ""))
         return NOTHING if known is None else known.chosen(chosen_in(text))
 
-    def _adapt(self, worn: Worn) -> None:
-        """What the networks do from here on, they do with these adapters."""
-        if self.parts.adapters is not None:
-            self.parts.adapters.use(worn)
-
-    def _embed(self, asked: list[Said]) -> list[Words]:
-        """Embeddings of one prompt each, from memory or all new ones of the same adapters in one
-        call."""
-        keys: list[Hashable] = [(prompt, against, worn.label) for prompt, against, worn in asked]
-        fresh = {key: each for key, each in zip(keys, asked, strict=True) if key not in self._words}
-        kinds = {(against, worn.label): worn for _, against, worn in fresh.values()}
-        for (against, label), worn in kinds.items():
-            alike = [
-                (key, each[0])
-                for key, each in fresh.items()
-                if (each[1], each[2].label) == (against, label)
-            ]
-            self._adapt(worn)
-            found = self.parts.encode_words([prompt for _, prompt in alike], against)
-            for (key, _), words in zip(alike, zip(*map(alone, found), strict=True), strict=True):
-                self._words[key] = words
-        answers = [self._words[key] for key in keys]
-        for key in keys:
-            self._words.move_to_end(key)
-        while fresh and self._full():
-            self._words.popitem(last=False)
-        return answers
-
-    def _full(self) -> bool:
-        """Whether more is remembered than should be."""
-        held = sum(part.nbytes for words in self._words.values() for part in words)
-        return len(self._words) > REMEMBERED_PROMPTS or held > REMEMBERED_BYTES
-
     def _guidance(
         self, requests: Sequence[Request], adapters: Sequence[Worn]
     ) -> list[Guidance | None]:
@@ -212,11 +174,11 @@ class LatentModel:
             return [None] * len(requests)
         scales = [float(request.params.get("guidance", 0.0)) for request in requests]
         guided = [
-            (str(request.params.get("negative", "")), True, worn)
+            Said(str(request.params.get("negative", "")), worn, against=True)
             for request, by, worn in zip(requests, scales, adapters, strict=True)
             if by > 1
         ]
-        words = iter(self._embed(guided))
+        words = iter(self._prompts.embed(self.parts, guided))
         return [Guidance(next(words), by) if by > 1 else None for by in scales]
 
     def _views(
@@ -264,7 +226,8 @@ class LatentModel:
 
     def _advance(self, rows: list[Row], fine: bool, first: bool) -> tuple[Tensor, Tensor]:
         schedule = self.parts.schedule
-        self._adapt(rows[0].adapters)  # rows of one key have the same
+        if self.parts.adapters is not None:
+            self.parts.adapters.use(rows[0].adapters)  # rows of one key have the same
         sigma, then, times = (
             self._column(values) for values in zip(*(row.level() for row in rows), strict=True)
         )

@@ -3,9 +3,9 @@
 Role: low-rank adapters (LoRA: Hu et al., 2021): a layer that answers W·x answers W·x + weight · α ÷
 rank · up(down(x)). They are files in a folder of the operator's: one is read when it is first asked
 for by its name, and again when its file has changed; a picture in the making keeps what it began
-with. Invariants: only safetensors; the networks'
-own weights stay as they are, and with nothing chosen they answer bit for bit what they did; a file
-that isn't this checkpoint's is refused whole. Knows nothing of pictures.
+with. Invariants: only safetensors; the networks' own weights stay as they are, and with nothing
+chosen they answer bit for bit what they did; a file that isn't this checkpoint's is refused whole.
+Knows nothing of pictures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,6 @@ KEPT = 8
 SHOWN = 20
 ONE = re.compile(r"([^:,]+?)\s*(?::\s*([^:,]*))?")
 Chosen = tuple[tuple[str, float], ...]
-Run = Callable[[Tensor], Tensor]
 
 
 def chosen_in(text: str) -> Chosen:
@@ -179,6 +178,3 @@ class _Layer:
         for each in self.added:
             answer = answer + each(self.layer, x)
         return answer
-
-
-__all__ = ["MOST", "NOTHING", "PARAMETER", "Adapters", "Chosen", "Worn", "chosen_in"]

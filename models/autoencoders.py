@@ -7,6 +7,7 @@ what paints in latents.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from models.base import CannotLoad, Progress
 from models.folders import local
 from models.parts import open_whole
 
-Autoencoder = AutoencoderKL | AutoencoderTiny
+PATCH = 2
 
 
 def factor_of(vae: Any) -> int:
@@ -27,6 +28,19 @@ def factor_of(vae: Any) -> int:
     if isinstance(vae, AutoencoderTiny):
         return patches.factor_of(vae)
     return int(2 ** (len(vae.config.block_out_channels) - 1))
+
+
+def factor_in_patches(config: Mapping[str, Any]) -> int:
+    """Pixels a token each way, where a transformer reads latents in patches of 2 × 2; by the config
+    of an autoencoder in blocks."""
+    return int(PATCH * 2 ** (len(config["block_out_channels"]) - 1))
+
+
+def check_size(folder: Path, size: int, factor: int, least: int, most: int) -> None:
+    """Raises `CannotLoad` for pictures of `size` pixels each way, where `least` to `most` by
+    `factor` can be painted."""
+    if size % factor or not least <= size <= most:
+        raise CannotLoad(f"{folder}: size={size}: it paints {least} to {most} by {factor}")
 
 
 def normal_of(vae: Any) -> tuple[float, float]:

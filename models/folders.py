@@ -23,6 +23,8 @@ ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 INDEX = "model_index.json"
 BESIDE = (INDEX, "canvas.json", "layout/*")
 CONFIGS = ("*/config.json",)
+SIZED = ("unet", "transformer", "vae")
+"""Parts whose configs tell what a checkpoint paints."""
 FORMATS = ("fp16", "bf16", "non_ema")
 """Other formats of the same weights, as file names have them (`.fp16.`, `.fp16-00001…`)."""
 NEVER = (
@@ -98,12 +100,17 @@ def _whole(folder: Path, wanted: Sequence[str]) -> bool:
         index = json.loads((folder / INDEX).read_text())
     except (OSError, ValueError):
         return False
-    parts = [part for part in index if isinstance(index[part], list) and f"{part}/*" in wanted]
-    return all(any(folder.glob(f"{part}/{_weighs(part)}")) for part in parts if any(index[part]))
+    named = [part for part, kind in index.items() if isinstance(kind, list) and any(kind)]
+    needed = [f"{part}/{_needed(part, wanted)}" for part in named if _needed(part, wanted)]
+    return all(any(folder.glob(pattern)) for pattern in needed)
 
 
-def _weighs(part: str) -> str:
-    """What of a part has to be there."""
+def _needed(part: str, wanted: Sequence[str]) -> str:
+    """What of a part has to be there; nothing of one that isn't wanted."""
+    if CONFIGS[0] in wanted:
+        return "config.json" if part in SIZED else ""
+    if f"{part}/*" not in wanted:
+        return ""
     return "*" if part.startswith(("tokenizer", "scheduler")) else "*.safetensors"
 
 

@@ -10,7 +10,7 @@ nothing of requests, sessions or step arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
+from models.autoencoders import PATCH, check_size, factor_in_patches
 from models.base import CannotLoad, Progress
+from models.chat import asked
 from models.devices import move
 from models.fold import Fold
 from models.folders import local
@@ -40,11 +42,8 @@ KINDS = {
     "scheduler": ("FlowMatchEulerDiscreteScheduler",),
 }
 """The components of the family, and their classes."""
-PATCH = 2
 HEARD = (9, 18, 27)
 """Layers of the text encoder before which its states are what a prompt means."""
-TOKENS = 512
-"""Of every prompt, with what it is filled up with: the transformer reads that too."""
 REFERENCE = 10
 """Where a reference lies on the axis of time, on which the picture lies at 0."""
 TIMES = 1000
@@ -66,23 +65,8 @@ class Qwen:
 
     def encode(self, prompts: Sequence[str], device: torch.device) -> Tensor:
         """(n, 512, width) of what a person is taken to have said to the language model."""
-        said = [
-            self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}],
-                tokenize=False,
-                add_generation_prompt=True,
-                enable_thinking=False,
-            )
-            for prompt in prompts
-        ]
-        tokens = self.tokenizer(
-            said, padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt"
-        )
         states = self.encoder(
-            input_ids=tokens.input_ids.to(device),
-            attention_mask=tokens.attention_mask.to(device),
-            output_hidden_states=True,
-            use_cache=False,
+            **asked(self.tokenizer, prompts, device, thinking=False)
         ).hidden_states
         return torch.cat([states[layer] for layer in HEARD], -1)
 
@@ -118,7 +102,7 @@ class Klein:
 
     @property
     def edge(self) -> int:
-        return self.size // factor_of(self.vae.config)
+        return self.size // factor_in_patches(self.vae.config)
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -189,17 +173,6 @@ def _grid(device: torch.device, time: int, height: int, width: int, length: int)
     return torch.cartesian_prod(torch.tensor([time], device=device), *axes)
 
 
-def factor_of(config: Mapping[str, Any]) -> int:
-    """Pixels a latent each way, by the autoencoder's config."""
-    return int(PATCH * 2 ** (len(config["block_out_channels"]) - 1))
-
-
-def check_size(folder: Path, size: int, factor: int) -> None:
-    """Raises `CannotLoad` for pictures that it can't paint."""
-    if size % factor or not LEAST <= size <= MOST:
-        raise CannotLoad(f"{folder}: size={size}: it paints {LEAST} to {MOST} by {factor}")
-
-
 def open_klein(folder: str, place: Place, progress: Progress, size: int = SIZE) -> Klein:
     """Open a diffusers folder or hub id, component by component, on the CPU: `to` brings it to its
     device. `size`: pixels each way."""
@@ -207,8 +180,8 @@ def open_klein(folder: str, place: Place, progress: Progress, size: int = SIZE) 
     own = local(folder, tuple(KINDS), progress=progress)
     parts = open_parts(own, read_index(own), KINDS, progress, place)
     _check(own, parts)
-    factor = factor_of(parts["vae"].config)
-    check_size(own, size, factor)
+    factor = factor_in_patches(parts["vae"].config)
+    check_size(own, size, factor, LEAST, MOST)
     schedule = flow_of(parts["scheduler"], Empirical((size // factor) ** 2))
     qwen = Qwen(parts["tokenizer"], _heard(parts["text_encoder"]))
     mean, deviation = _normal(parts["vae"])

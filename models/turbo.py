@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models import klein, sana, unet, zimage
+from models import autoencoders, klein, sana, unet, zimage
 from models.adapters import PARAMETER
 from models.base import CannotLoad, InputSpec, ModelSpec, Parameter, Track
 from models.devices import choose_place
@@ -139,7 +139,7 @@ def _klein(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
     distilled = bool(read_index(folder).get("is_distilled"))
     guidance = None if distilled else asked.guidance or KLEIN_GUIDANCE
     settled = replace(asked, size=size, strength=None, guidance=guidance)
-    klein.check_size(folder, size, klein.factor_of(_vae(folder)))
+    _check_size(folder, size, klein.LEAST, klein.MOST)
     return settled, klein.opener(asked.checkpoint, size)
 
 
@@ -148,17 +148,17 @@ def _zimage(folder: Path, asked: Preset) -> tuple[Preset, Opener]:
     if asked.scheduler:
         raise CannotLoad(f"{folder}: scheduler={asked.scheduler}: it takes none but its own")
     size = asked.size or zimage.SIZE
-    zimage.check_size(folder, size, zimage.factor_of(_vae(folder)))
+    _check_size(folder, size, zimage.LEAST, zimage.MOST)
     settled = replace(asked, size=size, guidance=None)
     return settled, zimage.opener(asked.checkpoint, size, asked.tiny)
 
 
-def _vae(folder: Path) -> dict[str, Any]:
-    """The config of an autoencoder in blocks."""
-    found = _config(folder / "vae/config.json")
-    if not isinstance(found.get("block_out_channels"), list):
+def _check_size(folder: Path, size: int, least: int, most: int) -> None:
+    """Whether networks that leave it open can paint so large, before they are read."""
+    vae = _config(folder / "vae/config.json")
+    if not isinstance(vae.get("block_out_channels"), list):
         raise CannotLoad(f"{folder}: the config of its vae doesn't tell how many blocks it has")
-    return found
+    autoencoders.check_size(folder, size, autoencoders.factor_in_patches(vae), least, most)
 
 
 Family = Callable[[Path, Preset], tuple[Preset, Opener]]

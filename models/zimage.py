@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from transformers.utils.logging import disable_progress_bar
 
 from models import autoencoders
+from models.autoencoders import PATCH, check_size, factor_in_patches
 from models.base import CannotLoad, Progress
+from models.chat import asked
 from models.devices import move
 from models.folders import local
 from models.networks import Opener, Place, to_values
@@ -40,12 +42,8 @@ KINDS = {
     "scheduler": ("FlowMatchEulerDiscreteScheduler",),
 }
 """The components of the family, and their classes."""
-PATCH = 2
-"""Latents each way that the transformer reads as one token."""
 HEARD = -2
 """The state of the text encoder that is what a prompt means: before its last layer."""
-TOKENS = 512
-"""Of a prompt at most, with what it is asked in."""
 TIMES = 1000
 SIZE, LEAST, MOST = 1024, 64, 2048
 """Pixels each way: the pipeline's, and what may be asked for."""
@@ -65,23 +63,9 @@ class Listener:
     def encode(self, prompts: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
         """(n, 512, width) of what a person is taken to have said to the language model, and which
         of them are tokens of it: (n, 512)."""
-        said = [
-            self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}],
-                tokenize=False,
-                add_generation_prompt=True,
-                enable_thinking=True,
-            )
-            for prompt in prompts
-        ]
-        tokens = self.tokenizer(
-            said, padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt"
-        ).to(device)
-        mask = tokens.attention_mask.bool()
-        states = self.encoder(
-            tokens.input_ids, attention_mask=mask, output_hidden_states=True, use_cache=False
-        ).hidden_states
-        return states[HEARD], mask
+        question = asked(self.tokenizer, prompts, device, thinking=True)
+        states = self.encoder(**question).hidden_states
+        return states[HEARD], question["attention_mask"].bool()
 
 
 @dataclass
@@ -165,17 +149,6 @@ class ZImage:
         return -torch.stack([each.squeeze(1).float() for each in made])
 
 
-def factor_of(config: Mapping[str, Any]) -> int:
-    """Pixels that a picture's sides are multiples of, by the autoencoder's config."""
-    return int(PATCH * 2 ** (len(config["block_out_channels"]) - 1))
-
-
-def check_size(folder: Path, size: int, factor: int) -> None:
-    """Raises `CannotLoad` for pictures that it can't paint."""
-    if size % factor or not LEAST <= size <= MOST:
-        raise CannotLoad(f"{folder}: size={size}: it paints {LEAST} to {MOST} by {factor}")
-
-
 def open_zimage(
     folder: str, place: Place, progress: Progress, size: int = SIZE, quick: str = ""
 ) -> ZImage:
@@ -186,8 +159,8 @@ def open_zimage(
     own = local(folder, tuple(KINDS), progress=progress)
     parts = open_parts(own, read_index(own), KINDS, progress, place)
     _check(own, parts)
-    factor = factor_of(parts["vae"].config)
-    check_size(own, size, factor)
+    factor = factor_in_patches(parts["vae"].config)
+    check_size(own, size, factor, LEAST, MOST)
     with refusing(own, "scheduler"):
         schedule = flow_of(parts["scheduler"], _shift(parts["scheduler"].config, size // factor))
     texts = Listener(parts["tokenizer"], parts["text_encoder"])

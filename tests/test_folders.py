@@ -63,18 +63,22 @@ def test_without_a_network_it_says_what_to_do(cache: Path) -> None:
         local("somebody/other", PARTS)
 
 
-def test_the_hub_is_not_asked_for_what_is_here(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = make_scenes(cached(cache, "somebody/tiny"))
-    asked: list[bool] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each look for files, whether the hub was asked."""
+    found: list[bool] = []
     fetch = huggingface_hub.snapshot_download
 
     def counted(name: str, **how: Any) -> str:
-        asked.append(not how.get("local_files_only", False))
+        found.append(not how.get("local_files_only", False))
         return str(fetch(name, **how))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", counted)
+    return found
+
+
+def test_the_hub_is_not_asked_for_what_is_here(cache: Path, asked: list[bool]) -> None:
+    here = make_scenes(cached(cache, "somebody/tiny"))
     assert local("somebody/tiny", PARTS) == described("somebody/tiny") == here
     assert asked == [False, False]
     assert pulled("somebody/tiny", PARTS) == here
@@ -85,21 +89,23 @@ def test_the_hub_is_not_asked_for_what_is_here(
 
 @pytest.mark.parametrize("lacking", ["unet/*", "unet/*.safetensors", "tokenizer/*"])
 def test_what_somebody_fetched_a_part_of_is_not_taken_for_whole(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+    cache: Path, asked: list[bool], lacking: str
 ) -> None:
     here = make_scenes(cached(cache, "somebody/tiny"))
     for path in here.glob(lacking):
         path.unlink()
-    asked: list[bool] = []
-    fetch = huggingface_hub.snapshot_download
-
-    def counted(name: str, **how: Any) -> str:
-        asked.append(not how.get("local_files_only", False))
-        return str(fetch(name, **how))
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", counted)
     local("somebody/tiny", PARTS)  # what the library has without a network
     assert asked == [False, True]
+
+
+@pytest.mark.parametrize(("lacking", "hub"), [("unet/config.json", True), ("unet/*.s*", False)])
+def test_to_tell_what_a_checkpoint_is_its_configs_are_enough(
+    cache: Path, asked: list[bool], lacking: str, hub: bool
+) -> None:
+    for path in make_scenes(cached(cache, "somebody/tiny")).glob(lacking):
+        path.unlink()
+    described("somebody/tiny")
+    assert asked == [False, True][: 1 + hub]
 
 
 @pytest.mark.parametrize("disabled", ["", "1"])

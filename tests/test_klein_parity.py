@@ -4,7 +4,7 @@ picture, with and without a canvas, alone and beside others; what doesn't fit is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from models.base import CannotLoad, Request
+from models.base import CannotLoad
 from models.latent import LatentModel
-from models.row import Row
 from models.sigmas import Empirical
 from models.turbo import build
+from tests import parity
+from tests.parity import BESIDE, NEAR, Floats, apart, ask, in_flight
 from tests.tiny_klein import SIZE, make_klein
 from tests.tiny_unet import canvas_of, finish, pixels, shown
 
-NEAR = 1e-4  # of pictures in 0..1, fp32
 STATIC = {"use_dynamic_shifting": False}
-Floats = NDArray[np.float32]
 Theirs = Callable[..., Floats]
 
 
@@ -69,20 +68,10 @@ def piped(folder: Path, dtype: torch.dtype = torch.float32) -> Theirs:
     return call
 
 
-def ask(model: LatentModel, canvas: NDArray[np.uint8] | None = None, **params: object) -> Request:
-    spec, inputs = model.spec, {} if canvas is None else {"canvas": canvas}
-    return Request("s", spec.name, 1, 1, spec.defaults() | spec.check(params), inputs)
-
-
 def ours(
     model: LatentModel, canvas: NDArray[np.uint8] | None = None, /, **params: object
 ) -> Floats:
-    (row,) = finish(model, [ask(model, canvas, **params)])
-    return shown(model, row)
-
-
-def apart(one: Floats, other: Floats) -> float:
-    return float(np.abs(one - other).max())
+    return parity.ours(model, ask(model, canvas, **params))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])
@@ -127,16 +116,6 @@ def test_the_shift_is_the_pipelines(edge: int, steps: int) -> None:
     assert np.log(shift) == pytest.approx(compute_empirical_mu(edge * edge, steps))
 
 
-def in_flight(model: LatentModel, asked: Sequence[Request]) -> list[Row]:
-    """The rows of requests, run to their ends together; the first is always a step ahead."""
-    rows = [row for row in model.begin(asked, [None] * len(asked)) if isinstance(row, Row)]
-    model.step(rows[:1])
-    while live := [row for row in rows if row.step < row.steps]:
-        for key in {row.key for row in live}:
-            model.step([row for row in live if row.key == key])
-    return rows
-
-
 def test_rows_in_flight_beside_others_equal_rows_alone(model: LatentModel) -> None:
     asked = [
         ask(model, prompt="sunset", seed=1, steps=4),
@@ -149,7 +128,7 @@ def test_rows_in_flight_beside_others_equal_rows_alone(model: LatentModel) -> No
     assert len({row.key for row in rows}) == 2, "a canvas makes what is attended to longer"
     for request, row in zip(asked, rows, strict=True):
         (alone,) = finish(model, [request])
-        assert apart(shown(model, alone), shown(model, row)) < 1e-5
+        assert apart(shown(model, alone), shown(model, row)) < BESIDE
     assert pixels(model, rows[:1])[0].shape == (SIZE, SIZE, 3)
 
 

@@ -13,24 +13,21 @@ import numpy as np
 import pytest
 import torch
 from diffusers import SanaSprintImg2ImgPipeline, SanaSprintPipeline
-from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from models.base import CannotLoad, Request
+from models.base import CannotLoad
 from models.latent import LatentModel
-from models.row import Row
 from models.sana import INSTRUCTION, KINDS
 from models.turbo import build
-from tests.tiny_sana import ask, make_sana, opened
-from tests.tiny_unet import SIZE, canvas_of, finish, shown
+from tests.parity import BESIDE, NEAR, Floats, apart, ask, in_flight, ours
+from tests.tiny_sana import make_sana, opened
+from tests.tiny_unet import SIZE, canvas_of, shown
 
 # numpy 2 asks what diffusers' schedulers do with tensors; only the pipelines compared with do it
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-NEAR = 1e-4  # of pictures in 0..1, fp32
 HEARD = 100 * NEAR
-Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +38,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(folder: Path) -> LatentModel:
     return opened(folder)
-
-
-def ours(model: LatentModel, request: Request) -> Floats:
-    """The finished picture of a request, alone, in 0..1."""
-    (row,) = finish(model, [request])
-    return shown(model, row)
 
 
 def theirs(kind: Any, folder: Path, steps: int, seed: int, **asked: Any) -> Floats:
@@ -133,12 +124,8 @@ def test_rows_in_flight_beside_others_equal_rows_alone(model: LatentModel) -> No
         ask(model, canvas_of(2), prompt="", seed=3, steps=2, guidance=9.0),
     ]
     alone = [ours(model, request) for request in asked]
-    rows = [row for row in model.begin(asked, [None] * 3) if isinstance(row, Row)]
-    model.step(rows[:1])  # the first is a step ahead of the others from here on
-    while live := [row for row in rows if row.step < row.steps]:
-        model.step(live)
-    for one, row in zip(alone, rows, strict=True):
-        assert np.abs(one - shown(model, row)).max() < 1e-5
+    for one, row in zip(alone, in_flight(model, asked), strict=True):
+        assert apart(one, shown(model, row)) < BESIDE
 
 
 def test_it_is_served_as_what_it_is(folder: Path, tmp_path: Path) -> None:

@@ -16,19 +16,16 @@ from diffusers import (
     EulerDiscreteScheduler,
     LCMScheduler,
 )
-from numpy.typing import NDArray
 from PIL import Image
 
-from models.base import Request
 from models.latent import LatentModel
-from models.row import Row
+from tests.parity import BESIDE, NEAR, Floats, apart, in_flight, ours
 from tests.tiny_turbo import BETAS, make_turbo
 from tests.tiny_unet import SIZE, ask, canvas_of, finish, opened, pixels, shown
 
 # numpy 2 asks what diffusers' schedulers do with tensors; only the pipelines compared with do it
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-NEAR = 1e-4  # of pictures in 0..1, fp32
 VELOCITY = {"prediction_type": "v_prediction"}
 TRAILING = {**BETAS, "timestep_spacing": "trailing"}
 SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -40,7 +37,6 @@ SCHEDULERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "lcm v": (LCMScheduler, BETAS | VELOCITY),
 }
 LAYOUTS = [("sd", each) for each in SCHEDULERS] + [("sdxl", "euler"), ("sdxl", "ancestral")]
-Floats = NDArray[np.float32]
 
 
 def scheduler(name: str) -> Any:
@@ -57,12 +53,6 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def model(folder: Path) -> LatentModel:
     return opened(folder)
-
-
-def ours(model: LatentModel, request: Request) -> Floats:
-    """The finished picture of a request, alone, in 0..1."""
-    (row,) = finish(model, [request])
-    return shown(model, row)
 
 
 def theirs(kind: Any, folder: Path, seed: int, **asked: Any) -> Floats:
@@ -124,12 +114,8 @@ def test_rows_in_flight_beside_others_equal_rows_alone(model: LatentModel) -> No
         ask(canvas_of(2), prompt="", seed=3, steps=2, guidance=2.0),
     ]
     alone = [ours(model, request) for request in asked]
-    rows = [row for row in model.begin(asked, [None] * 3) if isinstance(row, Row)]
-    model.step(rows[:1])  # the first is a step ahead of the others from here on
-    while live := [row for row in rows if row.step < row.steps]:
-        model.step(live)
-    for one, row in zip(alone, rows, strict=True):
-        assert np.abs(one - shown(model, row)).max() < 1e-5
+    for one, row in zip(alone, in_flight(model, asked), strict=True):
+        assert apart(one, shown(model, row)) < BESIDE
 
 
 def test_another_arithmetic_is_chosen_by_name(tmp_path: Path) -> None:

@@ -16,17 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from models.base import CannotLoad, Request
+from models.base import CannotLoad
 from models.latent import LatentModel
-from models.row import Row
 from models.turbo import build
 from models.zimage import KINDS
+from tests.parity import BESIDE, NEAR, Floats, apart, ask, in_flight, ours
 from tests.tiny_unet import canvas_of, finish, pixels, shown
 from tests.tiny_zimage import LATENTS, SIZE, make_autoencoder, make_zimage
 
-NEAR = 1e-4  # of pictures in 0..1, fp32
 DYNAMIC = {"use_dynamic_shifting": True, "shift": 1.0, "max_shift": 2.0, "base_shift": 0.9}
-Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +58,6 @@ def theirs(
         height=SIZE, width=SIZE, **asked,
     ).images[0]  # fmt: skip
     return picture
-
-
-def ask(model: LatentModel, canvas: NDArray[np.uint8] | None = None, **params: object) -> Request:
-    spec, inputs = model.spec, {} if canvas is None else {"canvas": canvas}
-    return Request("s", spec.name, 1, 1, spec.defaults() | spec.check(params), inputs)
-
-
-def ours(model: LatentModel, request: Request) -> Floats:
-    (row,) = finish(model, [request])
-    return shown(model, row)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])
@@ -123,12 +111,8 @@ def test_rows_in_flight_beside_others_equal_rows_alone(model: LatentModel) -> No
         ask(model, canvas_of(2), prompt="", seed=3, steps=2),
     ]
     alone = [ours(model, request) for request in asked]
-    rows = [row for row in model.begin(asked, [None] * 3) if isinstance(row, Row)]
-    model.step(rows[:1])  # the first is a step ahead of the others from here on
-    while live := [row for row in rows if row.step < row.steps]:
-        model.step(live)
-    for one, row in zip(alone, rows, strict=True):
-        assert np.abs(one - shown(model, row)).max() < 1e-5
+    for one, row in zip(alone, in_flight(model, asked), strict=True):
+        assert apart(one, shown(model, row)) < BESIDE
 
 
 def test_it_is_served_as_what_it_is(folder: Path) -> None:

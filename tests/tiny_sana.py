@@ -17,10 +17,9 @@ from diffusers import (
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import Gemma2Config, Gemma2Model, GemmaTokenizer
 
-from models.base import Request
 from models.latent import LatentModel
 from models.turbo import build
-from tests.tiny_unet import SIZE, Pixels
+from tests.tiny_unet import SIZE
 
 FACTOR = 8
 WIDTH = 16
@@ -44,11 +43,6 @@ def opened(folder: Path) -> LatentModel:
     model = build("tiny", "cpu", "fp32", str(folder), max_batch=1)
     model.load(lambda stage, share: None)
     return model
-
-
-def ask(model: LatentModel, canvas: Pixels | None = None, **params: object) -> Request:
-    inputs = {} if canvas is None else {"canvas": canvas}
-    return Request("s", "tiny", 1, 1, model.spec.defaults() | model.spec.check(params), inputs)
 
 
 def _tokenizer() -> GemmaTokenizer:

@@ -12,12 +12,10 @@ from torch import Tensor
 
 from models.scenes import lessons
 from models.scenes.board import GRID, VAGUE, on_grid
-from models.scenes.dataset import Dataset, prepare
+from models.scenes.dataset import Dataset, StrangeDataset, prepare
 from models.scenes.judges import NAMES, Judge, agreement, as_input
 from models.scenes.lessons import (
     Course,
-    StrangeDataset,
-    fingerprint,
     region_loss,
     trained_judge,
     worn,
@@ -71,7 +69,7 @@ def test_a_trained_judge_is_opened_not_trained_again(
     def refuse(*_: object) -> Tensor:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(lessons, "Lesson", refuse)
+    monkeypatch.setattr(lessons, "JudgeLoss", refuse)
     again = trained_judge(data, run, TINY)
     assert all(
         torch.equal(a, b) for a, b in zip(judge.parameters(), again.parameters(), strict=True)
@@ -81,13 +79,15 @@ def test_a_trained_judge_is_opened_not_trained_again(
 
 
 def test_another_data_set_has_another_judge(data: Dataset) -> None:
-    own = fingerprint(data, TINY)
+    own = data.fingerprint()
     pictures = np.array(data.paintings)
-    assert fingerprint(replace(data, paintings=pictures), TINY) == own
+    assert replace(data, paintings=pictures).fingerprint() == own
     pictures[0, 5, 5] ^= 1
-    assert fingerprint(replace(data, paintings=pictures), TINY) != own
+    assert replace(data, paintings=pictures).fingerprint() != own
     words = [data.words[0] | {"time": "never"}, *data.words[1:]]
-    assert fingerprint(replace(data, words=words), TINY) != own
+    assert replace(data, words=words).fingerprint() != own
+    assert replace(TINY, steps=61).fingerprint() != TINY.fingerprint()
+    assert replace(TINY).fingerprint() == TINY.fingerprint()
 
 
 def test_another_painters_pictures_are_refused(data: Dataset, tmp_path: Path) -> None:

@@ -6,12 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from models.scenes.board import Board
+from models.scenes.board import SQUARES, Board, snapped
 from models.scenes.buildings import House, paint_house
 from models.scenes.captions import caption
+from models.scenes.completion import EDGE
+from models.scenes.flora import BETWEEN, _strewn
 from models.scenes.light import Light
-from models.scenes.painter import paint_scene, redraw
+from models.scenes.painter import _light, paint_scene, redraw
 from models.scenes.palette import MATERIALS, PALETTE, STRANGERS, UNPAINTED, VOCABULARY
+from models.scenes.rain import TILE, paint_rain
 from models.scenes.sketch import BARE, COLOURS, KINDS, OFF, colour, sketch
 from models.scenes.sky import paint_heap
 from models.scenes.trees import Tree, paint_tree
@@ -153,8 +156,8 @@ def test_no_word_moves_the_land(group: str) -> None:
 def test_what_stands_beside_the_picture_harms_nothing() -> None:
     board = Board(SIZE, np.random.default_rng(0), Light("day", "summer", "clear", 0.3, 0.2))
     for x in (-3.0, 4.0):
-        paint_house(board, House(x, 0.7, 0.2, "chapel", 1, 0), 0.1)
-        paint_tree(board, Tree(x, 0.7, 0.3, "oak", 0, 0), 0.1)
+        paint_house(board, House(x, 0.7, 0.2, "chapel"), 0.1)
+        paint_tree(board, Tree(x, 0.7, 0.3, "oak", 0), 0.1)
         paint_heap(board, x, 0.3, 0.3, 1)
     assert not board.image.any()
 
@@ -245,3 +248,77 @@ def test_redrawing_keeps_the_painting() -> None:
     again = redraw(scene, 1, "bare")
     assert again.painting is scene.painting
     assert colours_of(again.canvas) == {UNPAINTED}
+
+
+def weather(word: str, season: str = "summer", size: int = 256) -> Board:
+    """A plain grey board under rain or flakes."""
+    light = Light("day", season, word, 0.3, 0.2)
+    board = Board(size, np.random.default_rng(0), light)
+    board.image[:] = 0.4
+    paint_rain(board, np.random.default_rng(5))
+    return board
+
+
+def struck(board: Board) -> np.ndarray:
+    """Where strokes are: what is brighter than its row's ground, the veil."""
+    tone = board.image.mean(-1)
+    return np.asarray(tone > np.median(tone, 1, keepdims=True) + 0.04)
+
+
+def test_rain_repeats_in_the_rhythm_of_the_coarsest_places() -> None:
+    square = 256 // SQUARES
+    assert TILE * square == 256 // (EDGE // 4), "the network halves its places twice"
+    for word in ("rain", "storm"):
+        drops, far = struck(weather(word)), TILE * square
+        assert 0.02 < drops.mean() < 0.25
+        assert (drops[:, far:] == drops[:, :-far]).mean() > 0.99
+        assert (drops[far:] == drops[:-far]).mean() > 0.97
+        assert (drops[:, square:] == drops[:, :-square]).mean() < 0.95, "not in a shorter one"
+
+
+def test_rain_falls_on_rainy_days_alone() -> None:
+    assert not struck(weather("clear")).any()
+    assert np.array_equal(weather("fog").image, np.full((256, 256, 3), 0.4, np.float32))
+    flakes = struck(weather("storm", "winter"))
+    assert not np.array_equal(flakes, struck(weather("storm")))
+    assert (struck(weather("rain", "winter")) == struck(weather("rain"))).mean() > 0.99
+
+
+def test_rain_is_as_dense_in_a_larger_picture() -> None:
+    small, large = (struck(weather("rain", size=size)).mean() for size in (256, 512))
+    assert small == pytest.approx(large, rel=0.25)
+
+
+def test_what_is_tiny_keeps_to_half_squares() -> None:
+    places = np.random.default_rng(0).uniform(0, 1, 2000)
+    near = snapped(places)
+    assert np.abs(near - places).max() <= 1 / (4 * SQUARES) + 1e-9
+    assert np.array_equal(snapped(near), near)
+    assert len(np.unique(near)) == 2 * SQUARES
+    assert SQUARES == EDGE, "the latents' squares at 256²"
+
+
+def test_blossoms_of_a_bed_keep_apart() -> None:
+    x, y, chance = _strewn(np.random.default_rng(1), (0.5, 0.7, 0.2, 0.05))
+    spots = np.stack([(x - 0.5) / 0.2, (y - 0.7) / 0.05], 1)
+    apart = np.abs(spots[:, None] - spots).sum(-1) + 9 * np.eye(len(x))
+    assert len(x) == len(chance) > 30
+    assert apart.min() > BETWEEN
+    assert (np.hypot(*spots.T) <= 1).all()
+    assert (np.diff(y) >= 0).all(), "the far before the near"
+
+
+def test_what_no_canvas_tells_is_always_the_same() -> None:
+    assert House(0.2, 0.7, 0.2, "cottage").turn == -House(0.8, 0.7, 0.2, "cottage").turn
+    unseen = [light for light, *_ in (_light(np.random.default_rng(s), {}) for s in range(60))]
+    unseen = [light for light in unseen if not light.seen]
+    assert len(unseen) > 5
+    assert {light.side for light in unseen} == {-1}
+    board = Board(256, np.random.default_rng(0), Light("day", "spring", "clear", 0.3, 0.2))
+    means = []
+    for x, kind, variant in ((0.25, "oak", 0), (0.75, "oak", 0), (0.25, "birch", 0)):
+        board.image[:] = 0
+        paint_tree(board, Tree(x, 0.9, 0.5, kind, variant), 0.0, shadow=False)
+        means.append(board.image[board.image.sum(-1) > 0].mean(0))
+    assert np.abs(means[0] - means[1]).max() < 0.05
+    assert np.abs(means[0] - means[2]).max() > 0.05

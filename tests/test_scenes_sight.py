@@ -14,16 +14,11 @@ from models.scenes.nets import (
     FOLD,
     SCALES,
     Painter,
-    Shape,
     bare_paper,
     make_painter,
 )
 from models.scenes.sight import GROUPS, MOST_NOISE, Glance, Sight, glances
-
-TINY = Shape(
-    autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
-    channels=(8, 8, 16), text=16, text_layers=1,
-)  # fmt: skip
+from tests.tiny_scenes import TINY
 
 
 @pytest.fixture

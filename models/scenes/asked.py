@@ -29,11 +29,10 @@ Numbers = NDArray[Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """Scenes (n,), which of each one's canvases (n,), and whether `turned` left for right (n,)."""
+    """Scenes (n,), and which of each one's canvases (n,)."""
 
     scenes: Numbers
     variants: Numbers
-    turned: Numbers
 
 
 class Requests:
@@ -46,15 +45,15 @@ class Requests:
         """Any of them."""
         scenes = rng.integers(0, len(self.data), count)
         variants = rng.integers(0, self.data.canvases.shape[1], count)
-        return Choice(scenes, variants, rng.random(count) < 0.5)
+        return Choice(scenes, variants)
 
     def drawn(
         self, rng: np.random.Generator, rows: Choice, edge: int, bare: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Folded canvases (n, k, edge, edge), a share of them `bare` on top of those that are
         anyway; and what is truly there: shares of materials (n, k', edge · cells, edge · cells)."""
-        each = zip(rows.scenes.tolist(), rows.variants.tolist(), rows.turned.tolist(), strict=True)
-        pairs = zip(*(self._one(rng, *row, edge, bare) for row in each), strict=True)
+        each = zip(rows.scenes.tolist(), rows.variants.tolist(), strict=True)
+        pairs = zip(*(self._one(rng, row, edge, bare) for row in each), strict=True)
         canvases, truths = (torch.from_numpy(np.stack(each)) for each in pairs)
         return canvases, unfolded(truths, FOLD.cells)[:, :-1]
 
@@ -69,17 +68,10 @@ class Requests:
         return tokenize(self.tokenizer, prompts), torch.tensor(words)
 
     def _one(
-        self,
-        rng: np.random.Generator,
-        index: int,
-        variant: int,
-        turned: bool,
-        edge: int,
-        bare: float,
+        self, rng: np.random.Generator, row: tuple[int, int], edge: int, bare: float
     ) -> tuple[Numbers, Numbers]:
-        picture, labels = self.data.canvas(index, variant, rng), self.data.maps[index]
-        if turned:
-            picture, labels = picture[:, ::-1], labels[:, ::-1]
+        """Folded canvas and truth of one scene and variant."""
+        picture, labels = self.data.canvas(*row, rng), self.data.maps[row[0]]
         truth = FOLD.shares(labels, edge)
         if rng.random() < bare:
             return FOLD.shares(np.full_like(labels, BARE), edge), truth

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.scenes.chance import Chance
 from models.scenes.light import Array, Light, rgb
 from models.scenes.palette import MATERIALS
 
@@ -27,6 +28,7 @@ Ink = tuple[float, ...]  # a colour in 0–255, ready for the brush
 WHOLE: Window = (slice(None), slice(None))
 GRID = 64  # places across of a label map in large
 VAGUE = 255  # in such a map: nothing in particular
+SQUARES = 32  # the rhythm, across, of what is tiny or hatched
 FINE = 4  # sub-pixel bits of OpenCV's drawing calls
 
 
@@ -68,6 +70,7 @@ class Board:
     size: int
     rng: np.random.Generator
     light: Light
+    chance: Chance
     image: Array = field(init=False)
     labels: Labels = field(init=False)
     forms: Labels = field(init=False)
@@ -181,6 +184,12 @@ def ink(colour: Array | Ink) -> Ink:
     if isinstance(colour, tuple):
         return colour
     return tuple(np.clip(rgb(colour) * 255 + 0.5, 0, 255).astype(int).tolist())
+
+
+def snapped(places: Array) -> Array:
+    """Places in picture widths, each moved to the middle of its half of a square of `SQUARES`
+    across: what is tiny and anywhere then has four looks in a square, not hundreds."""
+    return np.asarray((np.floor(places * 2 * SQUARES) + 0.5) / (2 * SQUARES))
 
 
 def oval(x: float, y: float, across: float, down: float, points: int = 28) -> Points:

@@ -14,28 +14,31 @@ import numpy as np
 from models.scenes.board import Board, Brush, Points
 from models.scenes.light import Array, mix, rgb
 
-ROOFS = ((0.78, 0.30, 0.22), (0.62, 0.36, 0.26), (0.34, 0.40, 0.50), (0.80, 0.46, 0.24))
-WALLS = ((0.96, 0.91, 0.82), (0.92, 0.80, 0.64), (0.86, 0.86, 0.88), (0.70, 0.50, 0.38))
 CHIMNEY = rgb((0.55, 0.47, 0.44))
 FRAMED = 0.13  # a house that is wider shows frames and tiles
 
 
 @dataclass(frozen=True)
 class House:
-    """What chance decided of one building. `wide` its width, `turn` the way its front looks."""
+    """What chance decided of one building; `wide` is its width. Cottages and chapels have
+    white walls and red roofs, and their front ends are towards the picture's middle: what no canvas
+    tells, a network can only blur."""
 
     x: float
     y: float
     wide: float
     kind: str  # cottage, chapel, lighthouse
-    turn: int
-    hue: int
+
+    @property
+    def turn(self) -> int:
+        """From its front to its long side: -1 leftwards, +1 rightwards."""
+        return -1 if self.x < 0.5 else 1
 
 
 def a_house(rng: np.random.Generator, x: float, y: float, wide: float, kind: str = "") -> House:
-    """A building by chance; always three draws."""
+    """A building by chance; always one draw."""
     drawn = str(rng.choice(("cottage", "cottage", "cottage", "cottage", "cottage", "chapel")))
-    return House(x, y, wide, kind or drawn, 1 if rng.random() < 0.5 else -1, int(rng.integers(16)))
+    return House(x, y, wide, kind or drawn)
 
 
 def paint_house(board: Board, house: House, far: float) -> None:
@@ -94,8 +97,7 @@ def _cottage(board: Board, brush: Brush, house: House, far: float) -> None:
     def at(places: tuple[tuple[float, float], ...]) -> Points:
         return [(left + turn * w * along, house.y - w * up) for along, up in places]
 
-    wall, roof = rgb(WALLS[house.hue // 4]), rgb(ROOFS[house.hue % 4])
-    roof = light.base("snow") if snowy else roof
+    wall, roof = light.base("wall"), light.base("snow" if snowy else "roof")
     bases = {
         "wall": wall,
         "eaves": wall * 0.8,
@@ -118,11 +120,11 @@ def _openings(board: Board, brush: Brush, house: House, left: float, far: float)
         brush,
         left + turn * w * 0.13,
         house.y - w * 0.11,
-        w * 0.062,
-        w * 0.13,
+        w * 0.070,
+        w * 0.14,
         light.lit("trunk", 0.5, far),
     )
-    for place, up in ((0.30, 0.24), (0.56, 0.21), (0.72, 0.21), (0.88, 0.21)):
+    for place, up in ((0.29, 0.23), (0.60, 0.20), (0.82, 0.20)):
         x, y = left + turn * w * place, house.y - w * up
         _window(board, brush, (x, y, w), far)
         if light.dark:
@@ -133,14 +135,13 @@ def _window(board: Board, brush: Brush, place: tuple[float, float, float], far: 
     """Glass; on a near house with its frame, bars and sill."""
     (x, y, w), light = place, board.light
     if w < FRAMED:
-        _pane(brush, x, y, w * 0.050, w * 0.075, _glass(board, far))
+        _pane(brush, x, y, w * 0.068, w * 0.088, _glass(board, far))
         return
     frame = light.lit(rgb((0.98, 0.96, 0.92)), 0.75, far)
-    _pane(brush, x, y, w * 0.058, w * 0.085, frame)
-    _pane(brush, x, y, w * 0.046, w * 0.072, _glass(board, far))
-    _pane(brush, x, y, w * 0.006, w * 0.072, frame)
-    _pane(brush, x, y - w * 0.012, w * 0.046, w * 0.006, frame)
-    _pane(brush, x, y + w * 0.092, w * 0.068, w * 0.010, light.lit("trunk", 0.7, far))
+    _pane(brush, x, y, w * 0.076, w * 0.096, frame)
+    _pane(brush, x, y, w * 0.060, w * 0.080, _glass(board, far))
+    _pane(brush, x, y, w * 0.008, w * 0.080, frame)
+    _pane(brush, x, y + w * 0.100, w * 0.084, w * 0.012, light.lit("trunk", 0.7, far))
 
 
 def _glass(board: Board, far: float) -> Array:
@@ -154,15 +155,14 @@ def _steeple(board: Board, brush: Brush, house: House, far: float) -> None:
     light, w, side = board.light, house.wide, board.light.side
     x, y = house.x - house.turn * w * 0.62, house.y
     half, eave, tip = w * 0.15, y - w * 0.98, y - w * 1.75
-    wall, roof = rgb(WALLS[house.hue // 4]), rgb(ROOFS[house.hue % 4])
-    _pane(brush, x, (y + eave) / 2, half, (y - eave) / 2, light.lit(wall, 0.2, far))
+    _pane(brush, x, (y + eave) / 2, half, (y - eave) / 2, light.lit("wall", 0.2, far))
     lit = x + side * half * 0.45
-    _pane(brush, lit, (y + eave) / 2, half * 0.55, (y - eave) / 2, light.lit(wall, 0.95, far))
+    _pane(brush, lit, (y + eave) / 2, half * 0.55, (y - eave) / 2, light.lit("wall", 0.95, far))
     brush.fill(
-        [(x - half * 1.2, eave), (x + half * 1.2, eave), (x, tip)], light.lit(roof, 0.2, far)
+        [(x - half * 1.2, eave), (x + half * 1.2, eave), (x, tip)], light.lit("roof", 0.2, far)
     )
     brush.fill([(x + side * half * 1.2, eave), (x - side * half * 0.1, eave), (x, tip)],
-               light.lit(roof, 0.95, far))  # fmt: skip
+               light.lit("roof", 0.95, far))  # fmt: skip
     _pane(brush, x, y - w * 0.72, half * 0.32, w * 0.10, _glass(board, far))
     board.mark(
         [(x - half, y), (x + half, y), (x + half, eave), (x, tip), (x - half, eave)], "house"

@@ -31,7 +31,7 @@ def compose(board: Board, radius: float) -> None:
     kind = str(rng.choice(list(ODDS), p=list(ODDS.values())))
     horizon = float(rng.uniform(*HORIZONS.get(kind, (0.36, 0.66))))
     sky.paint_sky(board, horizon)
-    place, bolt, streaks, stars = float(rng.uniform(0, 1)), *(board.fork() for _ in range(3))
+    place, bolt, flakes, stars = float(rng.uniform(0, 1)), *(board.fork() for _ in range(3))
     sky.paint_milky_way(board, place, float(rng.uniform(-0.9, 0.9)))
     if light.wet:
         sky.paint_overcast(board, place, horizon)
@@ -43,7 +43,7 @@ def compose(board: Board, radius: float) -> None:
     LAYOUTS[kind](board, horizon)
     sky.paint_stars(board, stars, horizon)
     _air(board, horizon, place)
-    rain.paint_rain(board, streaks)
+    rain.paint_rain(board, flakes)
     buildings.glow_lamps(board)
     np.clip(board.image, 0, 1, out=board.image)
 
@@ -55,5 +55,5 @@ def _air(board: Board, horizon: float, place: float) -> None:
         sky.paint_fog(board, place, horizon + 0.03, 0.12, 0.72)
         sky.paint_fog(board, place + 0.4, 0.92, 0.10, 0.35)
     strength = {"dawn": 0.55, "day": 0.22, "sunset": 0.65, "night": 0.25}[light.time]
-    if light.weather in ("clear", "fog") and place < 0.6:
-        sky.paint_rays(board, place, strength * (1.3 if light.foggy else 0.8))
+    if light.weather in ("clear", "fog"):
+        sky.paint_rays(board, 0.3, 0.6 * strength * (1.3 if light.foggy else 0.8))

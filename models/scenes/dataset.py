@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,12 +26,18 @@ from numpy.typing import NDArray
 from models.scenes.board import GRID, Labels, on_grid
 from models.scenes.captions import caption
 from models.scenes.painter import Scene, paint_scene
-from models.scenes.sketch import colour, sketch
+from models.scenes.sketch import colour
 
 HELD_OUT = 10_000_000
+SAMPLES = 16  # pictures that a data set's fingerprint looks at
+SAME = 2.0  # mean difference, 0–255, of a picture and itself painted again
 WORDINGS = 4
 Bytes = NDArray[np.uint8]
 Row = tuple[int, Bytes, Bytes, list[str], dict[str, str], Labels]
+
+
+class StrangeDataset(Exception):
+    """The data set's pictures aren't this painter's."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,20 @@ class Dataset:
     def canvas(self, index: int, variant: int, rng: np.random.Generator | None = None) -> Bytes:
         """A canvas (size, size, 3) uint8; with `rng` its colours may be a little off."""
         return colour(self.canvases[index, variant], rng)
+
+    def check(self) -> None:
+        """Raises `StrangeDataset` unless the last picture, painted again, is the one held."""
+        index = len(self) - 1
+        again = paint_scene(index, self.paintings.shape[1]).painting.astype(int)
+        if np.abs(again - self.paintings[index]).mean() > SAME:
+            raise StrangeDataset("the data set was painted by another version of the painter")
+
+    def fingerprint(self) -> str:
+        """Eight characters that change with the pictures or their words."""
+        code = zlib.crc32(repr((self.paintings.shape, self.words)).encode())
+        for index in np.linspace(0, len(self) - 1, SAMPLES).astype(int):
+            code = zlib.crc32(self.paintings[index].tobytes(), code)
+        return f"{code:08x}"
 
     def held(self) -> Dataset:
         """The same with its canvases read into memory, if they fit twice into what is free.
@@ -118,6 +139,6 @@ def _row(task: tuple[int, int, int]) -> Row:
     index, size, variants = task
     scene = paint_scene(index, size)
     rng = np.random.default_rng([index, 11])
-    canvases = np.stack([sketch(rng, scene.labels) for _ in range(variants)])
+    canvases = np.stack([scene.drawn] * variants)
     captions = [caption(rng, scene.words, scene.materials) for _ in range(WORDINGS)]
     return index, scene.painting, canvases, captions, scene.words, on_grid(scene.labels)

@@ -1,13 +1,13 @@
 """The distillation: the network that flow matching taught becomes good in one to four steps.
 
-Role: the student starts as the teacher and answers the clean latents at once, from the noise levels
-that 1, 2, 3 and 4 steps use. A critic asks that its answers look painted (adversarial distillation
-in latent space: Sauer et al., LADD, 2024), which is what makes few steps sharp, a judge of places
-that each shows what was drawn there, and a judge of words that each is seen. What the canvas and
-the noise leave no choice about is to be what the painter made of it, and to look alike to the
-teacher's eyes (features matched as in Wang et al., pix2pixHD, 2018; in latent space: Kang et al.,
-Diffusion2GAN, 2024). Later steps keep to what the first chose. The text encoder stays as it is: the
-critic reads its words.
+Role: the student starts as the teacher, or as an earlier student, and answers the clean latents at
+once, from the noise levels that 1, 2, 3 and 4 steps use. A critic asks that its answers look
+painted (adversarial distillation in latent space: Sauer et al., LADD, 2024), which is what makes
+few steps sharp, a judge of places that each shows what was drawn there, and a judge of words that
+each is seen. What the canvas and the noise leave no choice about is to be what the painter made of
+it, and to look alike to the teacher's eyes (features matched as in Wang et al., pix2pixHD, 2018; in
+latent space: Kang et al., Diffusion2GAN, 2024). Later steps keep to what the first chose. The text
+encoder stays as it is: the critic reads its words.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ WORDED = 4.0  # and of what the words said
 LIKE = 10.0  # and of what the sight finds where the canvas is painted
 FOLLOW, NEAR = 6.0, 0.25
 """Weight of being what the painter made of it, and the error up to which that counts squared."""
+TONE, BROAD = 24.0, 4
+"""And of being so on the average of so many latents each way: the light of an hour and a weather is
+known to the last, whatever stands in it, and no judge of detail may trade it in."""
 
 
 @dataclass(frozen=True)
@@ -106,20 +109,14 @@ def distil(
     plan: Plan,
     batch: int = 16,
     width: tuple[int, int, int] = WIDTH,
+    first: Painter | None = None,
 ) -> Painter:
-    """Answers the averaged student."""
-    student = copy.deepcopy(teacher)
+    """Answers the averaged student, which starts as `first`, or as the teacher."""
+    device = next(teacher.parameters()).device
+    student = copy.deepcopy(first or teacher).to(device)
     student.text.requires_grad_(False)
     plain_attention(student)
-    device = next(student.parameters()).device
-    words, channels = teacher.text.config.hidden_size, lessons.feed.latents.paintings.shape[2]
-    eyes = copy.deepcopy(student).requires_grad_(False)
-    nothing = tokenize(lessons.feed.asked.tokenizer, [""]).to(device)
-    sight = Sight(eyes, eyes.text(nothing).last_hidden_state)
-    critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)
-    judges = Places(channels, sight.channels), WordJudge(channels, sight.channels)
-    rivals = Rivals(sight, critic, *judges, CRITIC_RATE * plan.rate)
-    rivals.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rivals = _rivals(teacher, lessons.feed, CRITIC_RATE * plan.rate, width)
     loop = Loop(plan, student, {"rivals": rivals, "judges": rivals.optimizer})
     weights = lessons.feed.weights.to(device)
 
@@ -172,16 +169,39 @@ class Rivals(nn.Module):
         return loss + LIKE * unlike(seen[1:], true[1:])
 
 
+def _rivals(teacher: Painter, feed: Feed, rate: float, width: tuple[int, int, int]) -> Rivals:
+    """Untaught judges that see by the teacher's eyes."""
+    eyes = copy.deepcopy(teacher).requires_grad_(False)
+    plain_attention(eyes)
+    device, words = next(eyes.parameters()).device, eyes.text.config.hidden_size
+    nothing = tokenize(feed.asked.tokenizer, [""]).to(device)
+    sight = Sight(eyes, eyes.text(nothing).last_hidden_state)
+    channels = feed.latents.paintings.shape[1]
+    critic = Critic(channels, FOLD.channels, words, SCALES, width, sight.channels)
+    judges = Places(channels, sight.channels), WordJudge(channels, sight.channels)
+    rivals = Rivals(sight, critic, *judges, rate)
+    rivals.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return rivals
+
+
 def taught(
     student: Painter, rivals: Rivals, lesson: Lesson, weights: Tensor, smooth: float
 ) -> Tensor:
     """The student's loss; its rivals take their own steps on the way. weights (c,)."""
     answers = answered(student, lesson)
     loss = rivals.loss(answers, smooth)
-    error = F.smooth_l1_loss(answers.made, answers.true, reduction="none", beta=NEAR)
     shares = drawn(answers.asked.canvas)
     counts = (rarity(shares) * shares[:, :-1]).sum(1, keepdim=True)
-    return loss + FOLLOW * (error * weights[:, None, None] * counts).mean()
+    close = missed(answers.made, answers.true, counts, weights)
+    broad = [F.avg_pool2d(each, BROAD) for each in (answers.made, answers.true, counts)]
+    return loss + FOLLOW * close + TONE * missed(*broad, weights)
+
+
+def missed(made: Tensor, true: Tensor, counts: Tensor, weights: Tensor) -> Tensor:
+    """How far latents (n, c, h, w) are from the true ones, where that `counts` (n, 1, h, w);
+    weights (c,)."""
+    error = F.smooth_l1_loss(made, true, reduction="none", beta=NEAR)
+    return (error * weights[:, None, None] * counts).mean()
 
 
 def answered(student: Painter, lesson: Lesson) -> Answers:

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from models.scenes import exams, sheets
-from models.scenes.dataset import HELD_OUT, Dataset, held_out, open_dataset
+from models.scenes.dataset import HELD_OUT, Dataset, StrangeDataset, held_out, open_dataset
 from models.scenes.judges import Judge, Reads
-from models.scenes.lessons import StrangeDataset, trained_judge
+from models.scenes.lessons import trained_judge
 from models.scenes.nets import WEIGHTS
 from models.scenes.painter import paint_scene
 from models.scenes.report import Figure, write_figures

@@ -10,34 +10,39 @@ from __future__ import annotations
 import numpy as np
 
 from models.scenes.board import Board, Brush, Ink, Points, ink, oval
-from models.scenes.light import BLOOMS, rgb
+from models.scenes.light import BLOOMS, Array, rgb
 
+BLOSSOMS = 128  # cells across of the grid that they keep to
 GOLD = rgb((1.0, 0.80, 0.28))
 
 
 def paint_flowers(
     board: Board, rng: np.random.Generator, x: float, y: float, wide: float, down: float
 ) -> None:
-    """A drift of blossoms, larger towards the viewer, over a darker bed of leaves."""
+    """A drift of blossoms, larger towards the viewer, over a darker bed of leaves. Its colour is
+    the season's; here and there is one of another."""
     light = board.light
-    count = 70
-    angle, away = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(0, 1, count))
-    fx, fy = x + np.cos(angle) * away * wide, y + np.sin(angle) * away * down
-    hue, jitter = rng.integers(0, 4, count), rng.uniform(0.75, 1.25, count)
-    main = int(rng.integers(4))
-    order = np.argsort(fy)
+    fx, fy, chance = _strewn(board, (x, y, wide, down))
     box = board.window(x - wide * 1.2, y - down * 1.3 - 0.04, x + wide * 1.2, y + down * 1.3 + 0.04)
     bed, heart = ink(light.lit("meadow", 0.10)), ink(light.lit(GOLD, 0.9))
     hues = [rgb(hue) for hue in BLOOMS[light.season]]
     inks = [(ink(light.lit(hue, 0.45)), ink(light.lit(hue, 1.0)), heart) for hue in hues]
-    radii = np.maximum(0.0030, 0.0150 * (fy - 0.40)) * jitter
+    radii = np.maximum(0.0040, 0.0150 * (fy - 0.36))
     with board.brush(box) as brush:
-        for i in order:
-            brush.disc(fx[i], fy[i] + radii[i] * 1.1, radii[i] * 1.1, bed)
-        for i in order:
-            kind = main if jitter[i] < 1.12 else hue[i]
-            _bloom(brush, (fx[i], fy[i], radii[i]), inks[kind], light.side)
+        for place in zip(fx, fy + radii * 1.1, radii * 1.5, strict=True):
+            brush.disc(*place, bed)
+        for bx, by, radius, rare in zip(fx, fy, radii, chance > 2.0, strict=True):
+            _bloom(brush, (bx, by, radius), inks[int(rare)], light.side)
     board.mark(oval(x, y, wide, down), "flower")
+
+
+def _strewn(board: Board, bed: tuple[float, float, float, float]) -> tuple[Array, Array, Array]:
+    """Places all over an oval (middle, half axes), the far before the near: x, y and how rare each
+    is."""
+    x, y, wide, down = bed
+    fx, fy, rare = board.chance.peaks(BLOSSOMS)
+    inside = ((fx - x) / wide) ** 2 + ((fy - y) / down) ** 2 < 1
+    return fx[inside], fy[inside], rare[inside]
 
 
 def _bloom(
@@ -95,17 +100,17 @@ def _petal(x: float, y: float, r: float, angle: float) -> Points:
 def paint_tufts(board: Board, rng: np.random.Generator, top: float, count: int) -> None:
     """Tufts of grass below the height `top`: dark blades behind, lit ones before."""
     light = board.light
-    x = rng.uniform(-0.02, 1.02, count)
-    y = top + (1.06 - top) * rng.uniform(0, 1, count) ** 0.6
-    leans = rng.uniform(-1, 1, (count, 7))
+    x, y, _ = board.chance.peaks(64)
+    x, y = x[y > top + 0.02], y[y > top + 0.02] + 0.02
+    leans = np.linspace(-1, 1, 7)
     base = light.base("meadow") if light.season != "winter" else rgb((0.80, 0.76, 0.68))
     tones = [ink(light.lit(base * 0.92, amount)) for amount in (0.15, 0.42, 0.66)]
-    wind = -0.7 * light.side if light.weather == "storm" else 0.0
+    wind = 0.7 if light.weather == "storm" else 0.0
     with board.brush(board.rows(max(0.0, top - 0.14))) as brush:
-        for i in np.argsort(y):
+        for i in range(len(y)):
             near = float(np.clip((y[i] - top) / (1.06 - top), 0, 1))
             high = 0.018 + 0.085 * near**1.5
-            for k, lean in enumerate(leans[i]):
+            for k, lean in enumerate(leans):
                 shade = tones[max(0, (k * 2) % 3 - (near > 0.75))]
                 brush.fill(
                     _blade(x[i] + (k - 3) * high * 0.13, y[i], high, lean * 0.5 + wind), shade

@@ -85,10 +85,10 @@ class Feed:
     def plain(self, rng: np.random.Generator, count: int, half: bool = False) -> Batch:
         rows = self.asked.rows(rng, count)
         known = self.latents.small if half else self.latents.paintings
-        clean = known[torch.from_numpy(rows.scenes), torch.from_numpy(rows.turned).long()].float()
+        clean = known[torch.from_numpy(rows.scenes)].float()
         sigma = draw_sigmas(rng, count)
         start = clean.clone()
-        drawn = (rng.random(count) < FROM_CANVAS) & (sigma > 0.3) & (not half) & ~rows.turned
+        drawn = (rng.random(count) < FROM_CANVAS) & (sigma > 0.3) & (not half)
         for i in np.flatnonzero(drawn & (rows.scenes < len(self.latents.canvases))):
             start[i] = self.latents.canvases[int(rows.scenes[i])].float()
             rows.variants[i] = 0  # the canvas that is encoded
@@ -96,7 +96,7 @@ class Feed:
 
     def fine(self, rng: np.random.Generator, count: int) -> Batch:
         rows = self.asked.rows(rng, count)
-        rows.scenes[:], rows.turned[:] = rng.integers(0, len(self.latents.fine), count), False
+        rows.scenes[:] = rng.integers(0, len(self.latents.fine), count)
         chosen = torch.from_numpy(rows.scenes)
         clean, start = self.latents.fine[chosen].float(), self.latents.enlarged[chosen].float()
         true = torch.from_numpy(rng.random(count) < 0.3)[:, None, None, None]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.scenes import noise
 from models.scenes.board import Board, Points, Window, smoothstep
 from models.scenes.light import Array, mix
 
@@ -25,12 +24,12 @@ def paint_fold(board: Board, top: Array, material: str, distance: float, place: 
     crest = np.exp(-depth * 13)
     fall = np.clip(1 - depth * 2.2, 0, 1)
     far = 1 / (depth + 0.22)
-    patch = noise.at("soft", (x - 0.5) * 0.16 * far + place, place - 0.85 * np.log(far))
+    patch = _whole(board, where, 1 / (np.clip(board.y - top, 0, 1) + 0.22), 1.1, 4.0)
     blot = 0.15 if material == "meadow" else 0.08
     tone = facing * (0.50 + 0.30 * fall) + 0.26 * crest + blot * smoothstep(-0.25, 0.45, patch)
     tone = tone * (0.88 if material == "meadow" else 1.0) + (0.12 if material != "meadow" else 0)
     if material == "meadow":
-        tone += _blades(x, depth, place) * (0.25 if light.season == "winter" else 0.8)
+        tone += _blades(board, where, depth, top) * (0.25 if light.season == "winter" else 0.8)
     index = np.clip(tone * 255, 0, 255).astype(np.uint8)
     colour = _ground_ramp(board, material)[index]
     if light.wet and light.season != "winter":
@@ -43,10 +42,14 @@ def paint_fold(board: Board, top: Array, material: str, distance: float, place: 
     board.lay(cover, mix(colour, light.haze, light.veil(air[..., None])), material, where)
 
 
-def _blades(x: Array, depth: Array, place: float) -> Array:
+def _whole(board: Board, where: Window, far: Array, waves: float, aspect: float) -> Array:
+    """Blobs in perspective, in a window."""
+    return board.chance.soft(np.asarray(waves * far, np.float32), aspect)[where]
+
+
+def _blades(board: Board, where: Window, depth: Array, top: Array) -> Array:
     """Upright dashes of grass, light and dark, larger towards the viewer."""
-    far = 1 / (depth + 0.16)
-    dash = noise.at("soft", (x - 0.5) * 3.4 * far + place, place * 2 - 1.5 * np.log(far))
+    dash = _whole(board, where, 1 / (np.clip(board.y - top, 0, 1) + 0.16), 20.0, 0.5)
     near = np.clip(depth * 5 - 0.15, 0, 1)
     return (0.10 * smoothstep(0.9, 1.15, dash) - 0.10 * smoothstep(0.9, 1.15, -dash)) * near
 
@@ -74,7 +77,7 @@ def paint_dune(
     light, where = board.light, board.rows(float(top.min()))
     x, y = board.x[where], board.y[where]
     depth = np.clip(y - top, 0, 1)
-    wind = 0.10 * np.sin(depth * 9 + place * 6) + 0.30 * depth * np.sin(place * 40)
+    wind = 0.10 * np.sin(depth * 9) + 0.15 * depth
     off = (x - summit - wind * np.clip(depth * 8, 0, 1)) * light.side
     lit = np.clip(off * board.size * 0.7 + 0.5, 0, 1)
     tone = lit * (0.98 - 0.55 * np.clip(off * 1.6, 0, 1)) + (1 - lit) * (
@@ -106,7 +109,7 @@ def paint_woods(
     x, y = board.x[where], board.y[where]
     depth = (y - top) / high
     base = light.base("conifer" if pointed else "wood")
-    grain = noise.at("soft", x * (0.30 / high) * 0.55, y * (0.30 / high) * 0.3 + distance)
+    grain = board.chance.field(int(np.clip(2.3 / high, 8, 64)))[where]
     tone = np.clip(0.62 - 0.42 * depth + 0.30 * smoothstep(-0.1, 0.2, grain) - 0.1, 0, 1)
     ramp = light.ramp(base, 0.0, 3)
     colour = ramp[(tone * 255).astype(np.uint8)]

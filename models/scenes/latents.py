@@ -1,8 +1,9 @@
 """Latents of the data set: everything that the network learns from, encoded once.
 
 Role: between the autoencoder's training and the network's. Files in the run folder carry the
-autoencoder's fingerprint, because one autoencoder's latents are noise to another, and a run that
-resumes must not mix them. Invariant: row i belongs to scene i. Knows nothing of training.
+fingerprints of the autoencoder and of the pictures, because one autoencoder's latents are noise to
+another, and a run that resumes must not mix them. Invariant: row i belongs to scene i. Knows
+nothing of training.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ DRAWN = 4000  # canvases encoded, for strengths below 1
 
 @dataclass(frozen=True)
 class Latents:
-    """fp16. `paintings` (n, 2, c, h, w): each as it is and mirrored; `small` (n, 2, c, h/2, w/2):
-    the same at half the size. Of the first scenes also: `canvases` (at most n, c, h, w), paintings
-    at twice the size, `fine` and merely `enlarged` (at most n, c, 2h, 2w)."""
+    """fp16. `paintings` (n, c, h, w); `small` (n, c, h/2, w/2): the same at half the size. Of the
+    first scenes also: `canvases` (at most n, c, h, w), paintings at twice the size, `fine` and
+    merely `enlarged` (at most n, c, 2h, 2w)."""
 
     paintings: Tensor
     small: Tensor
@@ -50,12 +51,11 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, fine: Dataset, folder: Path)
     `fine` holds the first scenes of `data` at twice the size."""
     rng = np.random.default_rng(0)
 
-    def mirrored(i: int) -> Tensor:
-        picture = to_tensor(data.paintings[i : i + 1])
-        return torch.cat([picture, picture.flip(3)])
+    def plain(i: int) -> Tensor:
+        return to_tensor(data.paintings[i : i + 1])
 
     def half(i: int) -> Tensor:
-        return F.avg_pool2d(mirrored(i), 2)
+        return F.avg_pool2d(plain(i), 2)
 
     def canvas(i: int) -> Tensor:
         return to_tensor(data.canvas(i, 0, rng)[None])
@@ -64,35 +64,32 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, fine: Dataset, folder: Path)
         return to_tensor(fine.paintings[i : i + 1])
 
     def large(i: int) -> Tensor:
-        picture = to_tensor(data.paintings[i : i + 1]).to(next(vae.parameters()).device)
+        picture = plain(i).to(next(vae.parameters()).device)
         with torch.inference_mode(), half_precision(picture.device):
             return enlarged(patches.decode(vae, patches.encode(vae, picture)))  # as when served
 
+    named = f"latents-{fingerprint(vae)}-{data.fingerprint()}"
+
     def kept(name: str, count: int, pictures: Callable[[int], Tensor]) -> Tensor:
-        return _kept(vae, folder, name, count, pictures)
+        return _kept(vae, folder / f"{named}-{name}-{count}.pt", name, count, pictures)
 
     count = len(data)
     return Latents(
-        _pairs(kept("paintings", count, mirrored)),
-        _pairs(kept("small", count, half)),
+        kept("paintings", count, plain),
+        kept("small", count, half),
         kept("canvases", min(DRAWN, count), canvas),
         kept("fine", len(fine), fine_picture),
         kept("enlarged", len(fine), large),
     )
 
 
-def _pairs(rows: Tensor) -> Tensor:
-    return rows.view(-1, 2, *rows.shape[1:])
-
-
 def _kept(
     vae: AutoencoderTiny,
-    folder: Path,
+    path: Path,
     name: str,
     count: int,
     picture: Callable[[int], Tensor],
 ) -> Tensor:
-    path = folder / f"latents-{fingerprint(vae)}-{name}-{count}.pt"
     if not path.exists():
         values = _encode_rows(vae, count, picture, name)
         torch.save(values, path.with_suffix(".part"))
@@ -154,7 +151,7 @@ def normalised(vae: AutoencoderTiny, raw: Latents) -> Latents:
 def weights(vae: AutoencoderTiny, raw: Latents) -> Tensor:
     """What an error in each latent channel does to a picture: (c,), mean 1. All channels have the
     same spread, but the first carry light and colour and the last only detail."""
-    some = raw.paintings[:: max(1, len(raw) // 8), 0].float()
+    some = raw.paintings[:: max(1, len(raw) // 8)].float()
     device, chance = next(vae.parameters()).device, torch.Generator().manual_seed(0)
     plain, effects = patches.decode(vae, some.to(device)), []
     for channel in range(some.shape[1]):

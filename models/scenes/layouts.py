@@ -103,7 +103,7 @@ def flowers(board: Board, horizon: float) -> None:
     drifts(board, horizon, 4)
     tufts, rng = board.fork(), board.rng
     near = [
-        (*rng.uniform((0.0, 0.70, 0.028, 0.0), (1.0, 0.98, 0.062, 6.0)), int(rng.integers(4)))
+        (*rng.uniform((0.0, 0.70, 0.028, 0.0), (1.0, 0.98, 0.062, 6.0)), int(rng.integers(2)))
         for _ in range(pick(board, 0, 5, 9, 12))
     ]
     parts.stand(board, horizon, things)

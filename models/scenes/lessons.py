@@ -8,7 +8,7 @@ because its judge would judge by other looks.
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -21,14 +21,6 @@ from torch import Tensor
 from models.scenes.dataset import Dataset
 from models.scenes.judges import NAMES, Judge, as_input
 from models.scenes.loop import Loop, Plan, half_precision
-from models.scenes.painter import paint_scene
-
-SAMPLES = 16  # pictures that a data set's fingerprint looks at
-SAME = 2.0  # mean difference, 0–255, of a picture and itself painted again
-
-
-class StrangeDataset(Exception):
-    """The data set's pictures aren't this painter's."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +34,10 @@ class Course:
     matrix_rate: float = 0.015
     form: int = 2  # raise it when the judge's or the lessons' code changes
 
+    def fingerprint(self) -> str:
+        """Eight characters that change with any of it."""
+        return f"{zlib.crc32(repr(self).encode()):08x}"
+
 
 def trained_judge(data: Dataset, run: Path, course: Course | None = None) -> Judge:
     """The judge for `data`: from `run` if it is there, else trained and kept there.
@@ -49,10 +45,10 @@ def trained_judge(data: Dataset, run: Path, course: Course | None = None) -> Jud
     An interrupted training goes on where it stopped. Raises `StrangeDataset`.
     """
     course = course or Course()
-    _check(data)
+    data.check()
     torch.manual_seed(0)
     judge = Judge()
-    checkpoint = run / f"judge-{fingerprint(data, course)}.pt"
+    checkpoint = run / f"judge-{data.fingerprint()}-{course.fingerprint()}.pt"
     plan = Plan(
         checkpoint,
         course.rate,
@@ -62,27 +58,11 @@ def trained_judge(data: Dataset, run: Path, course: Course | None = None) -> Jud
     )
     loop = Loop(plan, judge)
     if loop.progress < 1:
-        loop.run(Lesson(judge, data, course))
+        loop.run(JudgeLoss(judge, data, course))
     return cast(Judge, loop.average.eval())
 
 
-def fingerprint(data: Dataset, what: Course | int) -> str:
-    """Twelve characters that change with the pictures, their words, or what is made of them."""
-    code = hashlib.sha256(repr((what, data.paintings.shape, data.words)).encode())
-    for index in np.linspace(0, len(data) - 1, SAMPLES).astype(int):
-        code.update(data.paintings[index].tobytes())
-    return code.hexdigest()[:12]
-
-
-def _check(data: Dataset) -> None:
-    """The last picture, painted again, is what the data set holds."""
-    index = len(data) - 1
-    again = paint_scene(index, data.paintings.shape[1]).painting.astype(int)
-    if np.abs(again - data.paintings[index]).mean() > SAME:
-        raise StrangeDataset("the data set was painted by another version of the painter")
-
-
-class Lesson:
+class JudgeLoss:
     """One step's loss: random pictures, a little worn, against their words and label maps."""
 
     def __init__(self, judge: Judge, data: Dataset, course: Course) -> None:

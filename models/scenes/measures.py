@@ -66,10 +66,10 @@ def nearest(
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The distance of each picture to its nearest training picture, and whether it is a copy.
 
-    `training`: thumbnails of the training pictures; their mirror images count too, because
-    training mirrors. Distances are root-mean-square of thumbnails, 0–255. A copy is far nearer to
-    one than to its other neighbours (after Carlini et al., Extracting Training Data from Diffusion
-    Models, 2023); a plain picture, near to many, is none.
+    `training`: thumbnails of the training pictures; their mirror images count too: a copy turned
+    around would be one. Distances are root-mean-square of thumbnails, 0–255. A copy is far nearer
+    to one than to its other neighbours (after Carlini et al., Extracting Training Data from
+    Diffusion Models, 2023); a plain picture, near to many, is none.
     """
     known = np.concatenate([training, training[:, :, ::-1]]).reshape(2 * len(training), -1)
     flat = thumbnails(pictures, training.shape[1]).reshape(len(pictures), -1)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.scenes import noise
 from models.scenes.board import Board, smoothstep
 from models.scenes.light import SNOWLINE, Array, mix
 
@@ -21,7 +20,7 @@ Relief = tuple[Array, Array, Array]  # reach upwards on the picture, tone, snow;
 def paint_mountains(board: Board, crest: Array, foot: float, distance: float, place: float) -> None:
     """A range of heights `crest` (ACROSS,) over its base `foot`; `distance` 0–1 fades it."""
     light, size = board.light, board.size
-    reach, tone, snow = _relief(board, crest, place)
+    reach, tone, snow = _relief(board, crest, foot)
     reach = cv2.resize(reach, (size, DEEP), interpolation=cv2.INTER_LINEAR)
     top = foot - reach[-1]
     where = board.rows(float(top.min()), foot)
@@ -46,14 +45,13 @@ def _steep(line: Array, size: int) -> Array:
     return np.asarray(np.sqrt(1 + (np.gradient(line) * size) ** 2))
 
 
-def _relief(board: Board, crest: Array, place: float) -> Relief:
+def _relief(board: Board, crest: Array, foot: float) -> Relief:
     """Heights over (DEEP, ACROSS): creased slopes that rise from the viewer to the crest."""
     back = np.linspace(0, 1, DEEP, dtype=np.float32)[:, None]
     along = np.linspace(0, 1, ACROSS, dtype=np.float32)[None]
-    u, v = np.broadcast_to(along * 0.68 + place, (DEEP, ACROSS)), back * 0.34 + place * 1.7
-    crease = noise.at("ridged", u + 0.03 * np.sin(back * 7), np.broadcast_to(v, u.shape))
     crest = np.maximum(crest, 0.0)[None].astype(np.float32)
     rise = np.sin(np.clip(back * 1.12, 0, 1) * np.pi / 2) ** 1.25
+    crease = _creases(board, np.broadcast_to(along, (DEEP, ACROSS)), foot - crest * rise)
     spur = (crease - 0.42) * 0.95 * np.sin(back * 3.14) ** 0.8
     height = crest * np.clip(rise + spur, 0, 1.06)
     height[-1] = np.maximum(height[-1], crest[0] * 0.9)
@@ -64,6 +62,17 @@ def _relief(board: Board, crest: Array, place: float) -> Relief:
     ragged = (crease - 0.45) * 0.30 * top
     snow = height - line + ragged + (tone - 0.5) * 0.10 * top
     return np.asarray(reach, np.float32), tone, np.asarray(snow, np.float32)
+
+
+def _creases(board: Board, x: Array, y: Array) -> Array:
+    """Sharp crests, soft valleys, 0–1: 1 - |noise| in octaves, fine where the last is high."""
+    total, carry, gain = np.zeros(x.shape), np.ones(x.shape), 1.0
+    for cells in (8, 16, 32, 64):
+        field = board.chance.at(board.chance.field(cells), x, y)
+        crest = (1 - np.clip(np.abs(field), 0, 2) / 2) ** 2
+        total += gain * crest * carry
+        carry, gain = np.clip(crest * 1.4, 0, 1), gain * 0.5
+    return np.asarray(np.clip(total / 1.7, 0, 1), np.float32)
 
 
 def _tone(board: Board, height: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from models.scenes import noise
 from models.scenes.board import FINE, Board
+from models.scenes.chance import Chance
 from models.scenes.light import Array
 
 LAYERS = ((22, 0.105, 0.036, -1.0), (44, 0.042, 0.0165, 0.022), (68, 0.025, 0.0092, 0.060))
@@ -20,14 +21,14 @@ LAYERS = ((22, 0.105, 0.036, -1.0), (44, 0.042, 0.0165, 0.022), (68, 0.025, 0.00
 WORK = 96  # cells across of the maps of direction and detail
 
 
-def oil(board: Board, image: Array, rng: np.random.Generator) -> Array:
+def oil(board: Board, image: Array) -> Array:
     """The picture (size, size, 3) in 0–1, in strokes."""
     size = board.size
     angle, detail = _direction(image)
     paint = np.concatenate([image, np.full((size, size, 1), 0.5, np.float32)], -1)
     paint = np.ascontiguousarray((paint * 255).astype(np.uint8))
     for across, long, wide, least in LAYERS:
-        _strokes(paint, image, rng, (angle, detail), (across, long, wide, least))
+        _strokes(paint, image, board.chance, (angle, detail), (across, long, wide, least))
     thick = paint[..., 3].astype(np.float32) / 255
     bristles = noise.window("soft", size, (0.3, 0.6), 2.2, 2.2) * 0.012
     relief = cv2.GaussianBlur(thick + bristles, (0, 0), max(0.5, size * 0.0020))
@@ -53,15 +54,15 @@ def _direction(image: Array) -> tuple[Array, Array]:
 def _strokes(
     paint: Array,
     image: Array,
-    rng: np.random.Generator,
+    chance: Chance,
     maps: tuple[Array, Array],
     layer: tuple[int, float, float, float],
 ) -> None:
     """One layer of strokes over `paint` (size, size, 4) uint8."""
     across, long, wide, least = layer
     size, (angles, detail) = image.shape[0], maps
-    jitter = rng.uniform(-0.5, 0.5, (across * across, 5))
     grid = np.stack(np.meshgrid(np.arange(across), np.arange(across)), -1).reshape(-1, 2)
+    jitter = chance.even(*((grid + 0.5) / across).T, 5)
     spots = (grid + 0.5 + jitter[:, :2] * 0.9) / across
     cells = np.clip((spots * WORK).astype(int), 0, WORK - 1)
     chosen = detail[cells[:, 1], cells[:, 0]] + jitter[:, 2] * 0.02 > least

@@ -4,36 +4,46 @@ Role: the source of all that `scenes` learns from, and the truth that it is meas
 Invariants: the same seed and size give the same scene; another size gives the same
 scene, finer or coarser; other words change its light, season, weather or style, never its layout;
 arrays are uint8; a canvas holds palette colours, or nearly (`sketch.OFF`), and `UNPAINTED`. About
-35 ms a scene at 256², 110 ms at 512². Knows nothing of networks; nothing that serves imports it.
+40 ms a scene at 256², 120 ms at 512². Knows nothing of networks; nothing that serves imports it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import zlib
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.scenes.board import Board, Labels
 from models.scenes.captions import caption
+from models.scenes.chance import Chance, noise_of
 from models.scenes.compose import compose
 from models.scenes.light import MOODS, Light
 from models.scenes.palette import MATERIALS
-from models.scenes.sketch import colour, sketch
-from models.scenes.styles import render
+from models.scenes.regions import clean, resized
+from models.scenes.repaint import repaint
+from models.scenes.sketch import BARE, colour, sketch
 
 Pixels = NDArray[np.uint8]
+PLAN = 256  # pixels across of a layout before it is drawn
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One painted scene. Pictures (size, size, 3) uint8, labels (size, size) uint8 numbers."""
+    """One painted scene. Pictures (size, size, 3) uint8; `labels` (size, size) uint8, what is
+    painted where; `plan` (PLAN, PLAN) the same before a hand drew it, `drawn` what the hand
+    drew, with `BARE`."""
 
     canvas: Pixels
     caption: str
     painting: Pixels
     labels: Labels
     words: dict[str, str]
+    plan: Labels
+    drawn: Labels
+    seed: int
 
     @property
     def materials(self) -> list[str]:
@@ -44,33 +54,50 @@ def paint_scene(seed: int, size: int = 256, words: dict[str, str] | None = None)
     """Paint scene number `seed`. `words` (group → word) overrides chance where given, and the
     layout stays the same."""
     light, style, radius = _light(np.random.default_rng([seed, 7]), words or {})
-    board = Board(size, np.random.default_rng([seed, 8]), light)
+    board = Board(PLAN, np.random.default_rng([seed, 8]), light, Chance(noise_of(seed), PLAN))
     compose(board, radius)
-    painting = render(board, style, np.random.default_rng([seed, 12]))
     chosen = {"time": light.time, "season": light.season, "weather": light.weather, "style": style}
-    rng = np.random.default_rng([seed, 13])
-    present = [MATERIALS[i] for i in np.unique(board.labels)]
-    canvas = colour(sketch(rng, board.labels), rng)
-    return Scene(canvas, caption(rng, chosen, present), painting, board.labels, chosen)
+    return _drawn(np.random.default_rng([seed, 13]), board.labels, chosen, (seed, size), None)
 
 
 def redraw(scene: Scene, seed: int, kind: str | None = None) -> Scene:
-    """The same scene with another canvas and caption."""
-    rng = np.random.default_rng([seed, 9])
-    canvas = colour(sketch(rng, scene.labels, kind), rng)
-    return replace(scene, canvas=canvas, caption=caption(rng, scene.words, scene.materials))
+    """The same scene with another canvas and caption, painted as that canvas has it."""
+    rng, size = np.random.default_rng([seed, 9]), scene.painting.shape[0]
+    return _drawn(rng, scene.plan, scene.words, (scene.seed, size), kind)
+
+
+def _drawn(
+    rng: np.random.Generator,
+    plan: Labels,
+    words: dict[str, str],
+    what: tuple[int, int],
+    kind: str | None,
+) -> Scene:
+    """A plan as a hand draws it, and the painting of that; `what` is the seed and the size."""
+    seed, size = what
+    drawn = sketch(rng, plan, kind)
+    whole = clean(np.where(drawn == BARE, plan, drawn))
+    painting = repaint(whole, words, seed, size)
+    large = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_NEAREST)
+    canvas = colour(large, rng)
+    present = [MATERIALS[i] for i in np.unique(whole)]
+    told = caption(rng, words, present)
+    return Scene(canvas, told, painting, resized(whole, size), words, plan, drawn, seed)
 
 
 def _light(rng: np.random.Generator, words: dict[str, str]) -> tuple[Light, str, float]:
-    """Words, style and the sun with its radius, by chance. A sun that isn't seen stands aside."""
+    """Words, style and the sun with its radius, by chance. A sun that isn't seen stands aside, to
+    the left, as illustrators have it: nobody could tell from a canvas which side it was."""
     seen, radius = bool(rng.random() < 0.62), float(rng.uniform(0.028, 0.085))
     x, y = float(rng.uniform(0.08, 0.92)), float(rng.uniform(0.08, 0.40))
-    mood = int(rng.integers(MOODS))
+    rng.integers(MOODS)
     drawn = {
         group: str(rng.choice(list(odds), p=list(odds.values()))) for group, odds in ODDS.items()
     }
     drawn |= words
-    where = (x, y) if seen else (-0.25 if x < 0.5 else 1.25, 0.12)
+    told = f"{drawn['time']} {drawn['season']} {drawn['weather']}"
+    mood = zlib.crc32(told.encode()) % MOODS
+    where = (x, y) if seen else (-0.25, 0.12)
     light = Light(drawn["time"], drawn["season"], drawn["weather"], *where, mood, seen)
     return light, drawn["style"], radius
 

@@ -1,40 +1,59 @@
 """Rain and driven snow over a finished painting.
 
-Role: the streaks between the eye and the scene, and the veil behind them. Coordinates in picture
-widths; the labels stay. Knows nothing of composition.
+Role: the strokes between the eye and the scene, and the veil behind them. Strokes are hatched, all
+alike and evenly staggered, as printmakers do it: strokes strewn by chance are what no network can
+foresee, and it paints cracks instead. Flakes lie on a grid for the same reason. Coordinates in
+picture widths; the labels stay. Knows nothing of composition.
 """
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
-from models.scenes.board import Board, ink
+from models.scenes.board import SQUARES, Board, ink
 from models.scenes.light import mix, rgb
 
-COUNT = {"rain": 150, "storm": 190}
+TILE = 4  # squares each way after which the hatching repeats: as far apart as the network's
+# coarsest places; what repeats less often it can't know the phase of
+STARTS = (0.0, 2.0, 1.0, 3.0)  # squares down, of the strokes side by side in a tile
+LONG = 2.4  # squares down, of a stroke
+LEAN = {"rain": 0.2, "storm": 0.6}  # across per down
+FLAKES = 190
+WIDE = 1 / 256  # of a stroke
 
 
 def paint_rain(board: Board, rng: np.random.Generator) -> None:
-    """Streaks of two depths, slanted in a storm; flakes in a winter storm. Clear skies draw none,
+    """A hatching of rain, more slanted in a storm; flakes in a winter storm. Clear skies draw none,
     but the draws are always made."""
     light = board.light
-    x, y = rng.uniform(-0.1, 1.1, 190), rng.uniform(-0.05, 1.0, 190)
-    long, near = rng.uniform(0.6, 1.3, 190), rng.random(190)
     if not light.wet:
         return
-    count = COUNT[light.weather]
     veil = np.clip(0.10 + 0.14 * (1 - board.y), 0, 1).astype(np.float32)
     board.lay(veil, light.haze)
-    slant = -0.10 * light.side if light.weather == "rain" else -0.42 * light.side
-    pale = mix(light.haze, (1.0, 1.0, 1.0), 0.45 if light.time != "night" else 0.25)
-    streak, flake = ink(pale), ink(rgb((0.97, 0.98, 1.0)))
-    before = board.image.copy()
+    if light.season == "winter" and light.weather == "storm":
+        _snow(board)
+    else:
+        _hatch(board)
+
+
+def _snow(board: Board) -> None:
+    flake = ink(rgb((0.97, 0.98, 1.0)))
     with board.brush() as brush:
-        for i in range(count):
-            length = (0.035 + 0.055 * (near[i] > 0.6)) * long[i]
-            if light.season == "winter" and light.weather == "storm":
-                brush.disc(x[i], y[i], 0.0028 + 0.0045 * near[i], flake)
-                continue
-            end = (x[i] + slant * length, y[i] + length)
-            brush.line([(x[i], y[i]), end], 0.0034 if near[i] > 0.6 else 0.0018, streak)
-    board.image += (before - board.image) * np.float32(0.52)
+        for fx, fy, size in zip(*board.chance.peaks(2 * SQUARES, 1.3), strict=True):
+            brush.disc(fx, fy, 0.0034 + 0.0040 * (size > 2.0), flake)
+
+
+def _hatch(board: Board) -> None:
+    """A stroke in every column of squares of a tile, its wind from the left."""
+    light = board.light
+    lean = LEAN[light.weather]
+    pale = ink(mix(light.haze, (1.0, 1.0, 1.0), 0.55 if light.time != "night" else 0.3))
+    before, tops = board.image.copy(), range(-TILE, SQUARES, TILE)
+    with board.brush() as brush:
+        for column, top in product(range(-TILE, SQUARES), tops):
+            x, y = column + 0.5, top + STARTS[column % TILE]
+            ends = [(x, y), (x + lean * LONG, y + LONG)]
+            brush.line([(u / SQUARES, v / SQUARES) for u, v in ends], WIDE, pale)
+    board.image += (before - board.image) * np.float32(0.55)

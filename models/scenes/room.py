@@ -14,7 +14,7 @@ import torch
 
 GB = 1e9
 BASE = 1.2 * GB  # torch, the networks, their averages and what the optimizers keep
-SCENE = 0.00014 * GB  # a scene's latents, at every size
+SCENE = 0.0001 * GB  # a scene's latents, at every size
 ROW = 0.05 * GB  # a row at 256² on its way through a network and back, in bf16
 FEWEST = 4  # rows a step that are still worth training with
 LEAST_SCENES = 100

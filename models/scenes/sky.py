@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from models.scenes import noise, sprites
-from models.scenes.board import Board, Points, oval, smoothstep
+from models.scenes.board import SQUARES, Board, Points, oval, smoothstep
 from models.scenes.light import DISC, GLOW, Array, mix, rgb
+
+BOLT = 7
 
 
 def paint_sky(board: Board, horizon: float) -> None:
@@ -33,19 +35,21 @@ def paint_milky_way(board: Board, place: float, tilt: float) -> None:
     if light.time != "night" or light.weather != "clear":
         return
     across = (board.x - 0.5 - tilt * 0.3) + tilt * board.y
-    clump = noise.window("fbm", board.size, (place, place), 0.5)
+    clump = board.chance.cloud(4)
     band = np.exp(-((across / 0.16) ** 2)) * np.clip(0.5 + 0.4 * clump, 0, 1)
     board.image += (band * 0.16)[..., None] * mix(light.sky[2], (0.9, 0.8, 0.9), 0.3)
 
 
 def paint_stars(board: Board, rng: np.random.Generator, horizon: float) -> None:
-    """Stars where bare sky is left; painted late, for water that mirrors them looks snowed on."""
+    """Stars where bare sky is left; painted late, for water that mirrors them looks snowed on.
+    They keep to a grid: strewn anywhere, they become dashes when a network paints them."""
     light = board.light
     if light.time != "night" or light.weather != "clear":
         return
-    x, y = rng.uniform(0, 1, 150), rng.uniform(0, 1, 150) ** 1.3 * horizon
-    size = rng.choice([0.0020, 0.0029, 0.0042], 150, p=[0.62, 0.28, 0.10])
-    bright = rng.uniform(0.35, 1.0, 150)
+    x, y, rare = board.chance.peaks(2 * SQUARES, 1.2)
+    x, y, rare = x[y < horizon], y[y < horizon], rare[y < horizon]
+    size = np.interp(rare, (1.2, 3.0), (0.0020, 0.0042))
+    bright = np.interp(rare, (1.2, 2.6), (0.35, 1.0))
     clear = board.labels[(y * board.size).astype(int), (x * board.size).astype(int)] == 0
     with board.brush() as brush:
         for sx, sy, r, glow in zip(x[clear], y[clear], size[clear], bright[clear], strict=True):
@@ -114,16 +118,14 @@ def paint_overcast(board: Board, place: float, horizon: float) -> None:
     """A ceiling of heavy clouds, dark bellies over paler rims; for rain and storm."""
     light = board.light
     depth = 1 / (0.25 + np.clip(horizon - board.y, 0.0, 1) * 2.6)
-    u, v = (board.x - 0.5) * depth * 0.22 + place, depth * 0.36 + place
-    field = noise.at("soft", u, v) + 0.55 * noise.at("fbm", u * 2, v * 2)
+    field = board.chance.soft(1.5 * depth, 2.0) + 0.55 * board.chance.cloud(8, 16)
     storm = light.weather == "storm"
     belly = smoothstep(-0.55, 0.1, field) * 0.5 + smoothstep(0.2, 0.8, field) * 0.5
     dark = light.sky[0] * (0.72 if storm else 0.88)
     pale = mix(light.sky[1], light.sky[2], 0.45)
     high = smoothstep(0.02, 0.20, horizon - board.y)
     colour = mix(pale, dark, belly[..., None])
-    shape = smoothstep(-0.9, -0.75, field) * high * (0.95 if storm else 0.8)
-    board.lay(shape, colour)
+    board.lay(high * (0.95 if storm else 0.8), colour)
     board.label((belly > 0.5) & (high > 0.5) & (board.labels == 0), "cloud")
 
 
@@ -167,7 +169,8 @@ def paint_rays(board: Board, place: float, strength: float) -> None:
 
 def paint_lightning(board: Board, rng: np.random.Generator, horizon: float) -> None:
     """One forked flash down to the horizon, and its light in the clouds."""
-    x, heights = float(rng.uniform(0.15, 0.85)), np.linspace(0.0, horizon, 11)
+    rng = np.random.default_rng(BOLT)  # always the same flash: nothing tells another one
+    x, heights = 0.7, np.linspace(0.0, horizon, 11)
     steps = np.cumsum(rng.uniform(-0.045, 0.045, 11))
     bolt: Points = list(zip(x + steps, heights, strict=True))
     fork_at, lean = int(rng.integers(3, 7)), float(rng.choice([-1.0, 1.0]))
@@ -186,8 +189,7 @@ def paint_lightning(board: Board, rng: np.random.Generator, horizon: float) -> N
 
 def paint_fog(board: Board, place: float, middle: float, thick: float, strength: float) -> None:
     """A bank of mist with a torn upper edge, around the height `middle`."""
-    u, v = board.x * 0.35 + place, board.y * 1.4 + place
-    torn = noise.at("fbm", u, v)
+    torn = board.chance.cloud(4, 8)
     near = np.exp(-(((board.y - middle) / thick) ** 2))
     amount = np.clip(near * (0.72 + 0.30 * torn) * strength, 0, 0.92)
     board.lay(amount.astype(np.float32), mix(board.light.haze, board.light.sky[2], 0.35))

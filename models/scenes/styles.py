@@ -25,15 +25,15 @@ LYING = (0, 1, 4)  # sky, cloud and water are hatched level, land aslant
 BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32)
 
 
-def render(board: Board, style: str, rng: np.random.Generator) -> Labels:
+def render(board: Board, style: str) -> Labels:
     """The board's picture in `style`, a word of the vocabulary's group of that name."""
     image = np.clip(board.image, 0, 1)
     if style == "watercolour":
-        image = watercolour(board, image, float(rng.random()))
+        image = watercolour(board, image)
     elif style == "oil":
-        image = oil(board, image, rng)
+        image = oil(board, image)
     elif style == "ink":
-        image = ink(board, image, float(rng.random()))
+        image = ink(board, image)
     elif style == "pixel art":
         image = pixel_art(image)
     return np.asarray(np.clip(image, 0, 1) * 255 + 0.5, np.uint8)
@@ -49,11 +49,10 @@ def _blur(image: Array, reach: float) -> Array:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), max(0.3, reach * size)))
 
 
-def watercolour(board: Board, image: Array, place: float) -> Array:
+def watercolour(board: Board, image: Array) -> Array:
     """Washes on paper: edges that wander, pigment pooled at them, blooms, grain, bare rims."""
     size = board.size
-    shift = noise.window("fbm", size, (place, 0.3), 0.6)
-    drift = noise.window("fbm", size, (0.7, place), 0.6)
+    shift, drift = board.chance.cloud(4), board.chance.cloud(6)
     step = np.float32(size * 0.0052)
     x, y = board.x * size - 0.5 + shift * step, board.y * size - 0.5 + drift * step
     x, y = x.astype(np.float32), y.astype(np.float32)
@@ -90,7 +89,7 @@ def _inside(board: Board, torn: Array) -> Array:
     return smoothstep(0.012, 0.018, rim + 0.006 * torn)
 
 
-def ink(board: Board, image: Array, place: float) -> Array:
+def ink(board: Board, image: Array) -> Array:
     """Pen outlines of uneven weight, hatching in the shade, thin washes of colour."""
     size = board.size
     grey = cv2.cvtColor(np.asarray(image, np.float32), cv2.COLOR_RGB2GRAY)
@@ -101,8 +100,8 @@ def ink(board: Board, image: Array, place: float) -> Array:
     colour = image / np.maximum(grey[..., None], 0.06) * (0.40 + 0.60 * tone[..., None])
     tinted = mix(rgb((1.0, 1.0, 1.0)), np.clip(colour, 0, 1.15), 0.68)
     paper = PAPER * np.clip(_blur(tinted, 0.004) * (0.80 + 0.24 * tone[..., None]), 0, 1.02)
-    wander = noise.window("soft", size, (place, place), 0.5) * 0.0022
-    lines = np.maximum(_hatching(board, tone, wander), _outlines(board, image, place))
+    wander = board.chance.field(8) * 0.0022
+    lines = np.maximum(_hatching(board, tone, wander), _outlines(board, image))
     return mix(paper, SEPIA, lines[..., None] * np.float32(0.88))
 
 
@@ -121,7 +120,7 @@ def _hatching(board: Board, tone: Array, wander: Array) -> Array:
     return lines
 
 
-def _outlines(board: Board, image: Array, place: float) -> Array:
+def _outlines(board: Board, image: Array) -> Array:
     """Lines where one form ends or the colour jumps."""
     size = board.size
     jump = _jumps(board.forms)
@@ -130,7 +129,7 @@ def _outlines(board: Board, image: Array, place: float) -> Array:
     gx, gy = cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)
     steep = cv2.resize((np.abs(gx) + np.abs(gy)).max(-1), (size, size))
     contour = smoothstep(0.42, 0.85, steep) * np.where(board.labels == 0, 0.25, 1.0)
-    weight = 0.85 + 0.35 * noise.window("soft", size, (place, 0.6), 0.8)
+    weight = 0.85 + 0.35 * board.chance.field(12)
     reach = max(0.6, size * 0.0023)
     spread = cv2.GaussianBlur(jump, (0, 0), reach) * reach * 2.2
     return np.asarray(np.clip(np.maximum(spread * weight, contour * 0.85), 0, 1), np.float32)

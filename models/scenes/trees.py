@@ -14,7 +14,7 @@ import numpy as np
 
 from models.scenes import sprites
 from models.scenes.board import Board, Labels, Window
-from models.scenes.light import CROWNS, Array, mix, rgb
+from models.scenes.light import CROWNS, Array, Light, mix, rgb
 from models.scenes.sprites import BROAD, FOOT, TALL, VARIANTS
 
 
@@ -27,17 +27,16 @@ class Tree:
     high: float
     kind: str  # "conifer" or one of sprites.BROAD
     variant: int
-    hue: int
     stretch: float = 1.0  # of its width; negative is mirrored
 
 
 def a_tree(rng: np.random.Generator, x: float, y: float, high: float, pointed: float = 0.5) -> Tree:
-    """A tree by chance, a conifer with the chance `pointed`. Always five draws."""
+    """A tree by chance, a conifer with the chance `pointed`. Always four draws."""
     chance, kind = rng.random(), str(rng.choice(BROAD))
-    variant, hue = int(rng.integers(8)), int(rng.integers(4))
+    variant = int(rng.integers(8))
     stretch = float(rng.uniform(-1, 1))
     stretch = (0.88 + 0.26 * abs(stretch)) * (1 if stretch > 0 else -1)
-    return Tree(x, y, high, "conifer" if chance < pointed else kind, variant, hue, stretch)
+    return Tree(x, y, high, "conifer" if chance < pointed else kind, variant, stretch)
 
 
 def paint_tree(board: Board, tree: Tree, far: float, shadow: bool = True) -> None:
@@ -45,14 +44,14 @@ def paint_tree(board: Board, tree: Tree, far: float, shadow: bool = True) -> Non
     light = board.light
     if shadow and light.weather != "fog":
         _cast(board, tree, far)
-    lean = -light.side * 0.24 if light.weather == "storm" else 0.0
+    lean = 0.24 if light.weather == "storm" else 0.0
     affine = _placing(board, tree, (lean, 1.0))
     where = _reach(board, tree, 0.62)
     sheet = _warped(_levels(tree, light.season), affine, where, board.size)
     if sheet is None:
         return
     cover = sheet[..., 0] * np.float32(1 / 255)
-    board.lay(cover, _coloured(board, tree, sheet, far), None, where)
+    board.lay(cover, _coloured(board, tree, sheet, far, where), None, where)
     _outline(board, cover, where, tree, light.season)
 
 
@@ -68,8 +67,6 @@ def _outline(board: Board, cover: Array, where: Window, tree: Tree, season: str)
 def _levels(tree: Tree, season: str) -> tuple[Labels, ...]:
     if tree.kind == "conifer":
         return sprites.conifer(tree.variant)
-    if season == "winter":
-        return sprites.bare(tree.kind, tree.variant % VARIANTS)
     return sprites.broad(tree.kind, tree.variant % VARIANTS)
 
 
@@ -99,20 +96,24 @@ def _warped(levels: tuple[Labels, ...], affine: Array, where: Window, size: int)
     return sprites.warp(levels, moved, (columns, rows))
 
 
-def _coloured(board: Board, tree: Tree, sheet: Labels, far: float) -> Array:
+def _coloured(board: Board, tree: Tree, sheet: Labels, far: float, where: Window) -> Array:
     """The sprite's surface in the scene's light: leaves in flat tones, wood, snow where it lies."""
     light = board.light
     away = np.array([light.sun_x - tree.x, tree.y - tree.high * 0.5 - light.sun_y])
     away = away / max(0.15, float(np.hypot(*away)))
     side = sheet[..., 2].astype(np.float32) - 128
     rise = sheet[..., 3].astype(np.float32) - 128
+    if tree.kind != "conifer":
+        reach = tree.high * board.size * 0.05
+        side, rise = (cv2.GaussianBlur(each, (0, 0), max(0.5, reach)) for each in (side, rise))
+        clumps = 48 if tree.high > 0.25 else 64
+        rise = rise + 48 * board.chance.field(clumps)[where][: rise.shape[0], : rise.shape[1]]
     side = side if tree.stretch > 0 else -side
     tone = np.clip(
         118 + side * float(away[0]) * 0.85 + rise * (0.35 + 0.5 * float(away[1])), 0, 255
     )
     index = tone.astype(np.uint8)
-    leaf = light.base("conifer") if tree.kind == "conifer" else rgb(CROWNS[light.season][tree.hue])
-    colour = light.ramp(_hued(leaf, tree), far)[index]
+    colour = light.ramp(_leaf(light, tree.kind), far)[index]
     if light.season == "winter" and tree.kind == "conifer":
         snowy = np.clip((rise - 20) / 20, 0, 1)[..., None]
         colour = mix(colour, light.ramp(light.base("snow"), far)[index], snowy)
@@ -127,10 +128,11 @@ def _coloured(board: Board, tree: Tree, sheet: Labels, far: float) -> Array:
     return colour
 
 
-def _hued(leaf: Array, tree: Tree) -> Array:
-    """A tree's own shade of its kind's colour."""
-    shift = (tree.variant % 5 - 2) * np.array([0.05, 0.02, -0.03])
-    return np.asarray(np.clip(leaf * (1 + shift), 0, 1))
+def _leaf(light: Light, kind: str) -> Array:
+    """The colour of a kind's leaves; its outline tells the kind."""
+    if kind == "conifer":
+        return light.base("conifer")
+    return rgb(CROWNS[light.season][BROAD.index(kind)])
 
 
 def _cast(board: Board, tree: Tree, far: float) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.scenes import noise
 from models.scenes.board import Board, Points, smoothstep
 from models.scenes.light import DISC, Array, mix, rgb
 from models.scenes.palette import MATERIALS
@@ -32,10 +31,9 @@ def paint_water(
     size, x, y = board.size, board.x[where], board.y[where]
     alpha = alpha[where]
     depth = np.clip(y - shore, 0, 1)
+    calm = 0.6  # a canvas doesn't tell
     rough = ROUGH[light.weather] * (1.6 - 0.9 * calm)
-    far = 1 / (depth + 0.12)
-    u, v = (x - 0.5) * 0.21 * far + place, place - 2.0 * np.log(far)
-    wave = noise.at("soft", u, v)
+    wave = board.chance.soft(3.0 / (np.clip(board.y - shore, 0, 1) + 0.12), 8.0)[where]
     rows = (mirror - (y - mirror) * 1.05 + wave * rough * (0.002 + 0.045 * depth)) * size - 0.5
     columns = x * size - 0.5 + wave * rough * size * 0.012 * depth
     image = cv2.remap(board.image, columns.astype(np.float32), rows.astype(np.float32),
@@ -80,9 +78,7 @@ def _lane(board: Board, x: Array, wave: Array, depth: Array) -> Array:
 def paint_foam(board: Board, line: Array, place: float) -> None:
     """A broken white rim along a beach (`line`: heights (size,)), and wet sand below it."""
     light = board.light
-    shift = 0.006 * noise.at(
-        "soft", board.axis[None] * 0.9 + place, np.full((1, board.size), place)
-    )
+    shift = 0.006 * board.chance.field(12)
     edge = board.y - line - shift
     wet = smoothstep(0.05, 0.0, edge) * (edge > 0)
     sandy = np.isin(board.labels, (MATERIALS.index("sand"), MATERIALS.index("snow")))
@@ -104,11 +100,11 @@ def paint_fall(board: Board, x: float, top: float, foot: float, width: float, pl
         *zip((sway + half)[::-1], y[::-1], strict=True),
     ]
     mask = board.mask([shape])
-    streak = noise.at("soft", (board.x - x) * 3.2 + place, board.y * 0.22 + place)
+    streak = board.chance.field(64, 6)
     tone = 0.45 + 0.55 * smoothstep(-0.1, 0.15, streak)
     colour = mix(light.lit("water", 0.9), light.lit("snow", 1.0), (tone * 0.85)[..., None])
     board.lay(mask, colour, "water")
     away = np.hypot((board.x - x) / (width * 1.6), (board.y - foot) / (width * 0.7))
-    torn = 0.75 + 0.25 * noise.at("fbm", board.x + place, board.y)
+    torn = 0.75 + 0.25 * board.chance.cloud(16)
     spray = np.clip(1 - away, 0, 1) * torn * 0.9
     board.lay(spray.astype(np.float32), light.lit("snow", 0.9))

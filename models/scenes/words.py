@@ -4,7 +4,9 @@ Role: beside the critic, which asks whether a picture belongs to its words and f
 of them enough, this one names each. On true pictures it learns the words that their captions said,
 on made ones to call every word made up; the student wants each named as said (a classifier beside
 the critic: Odena et al., AC-GAN, 2017; with a class for what is made: Salimans et al., Improved
-Techniques for Training GANs, 2016). Knows nothing of canvases and noise levels.
+Techniques for Training GANs, 2016), and also among the words alone: who still paints rain badly is
+best told from true rain by everything but the rain, and would rather paint a clear day. Knows
+nothing of canvases and noise levels.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ def worded(
         judged = words(true), words([part.detach() for part in made])
     learn(optimizer, spoken(judged[0], asked) + _made(judged[1]))
     with frozen(words), half_precision(asked.device):
-        return spoken(words(made), asked)
+        found = words(made)
+    return spoken(found, asked) + spoken([each[:, :-1] for each in found], asked)
 
 
 def spoken(logits: Sequence[Tensor], asked: Tensor) -> Tensor:

@@ -1,0 +1,174 @@
+"""Land and sky as a label map has them: each material a picture of its own, shown where it lies.
+
+Role: what is broad. A material's picture (grass and folds of a meadow, say) depends on words and
+chance alone; the map is a window to it, and only light and air at its edges follow the drawing. So
+what a network has to know is few pictures, and where to show which. Coordinates in picture widths.
+Knows nothing of things.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from models.scenes import flora, ground, mountains, sky, water
+from models.scenes.board import Board, Labels, ink, smoothstep
+from models.scenes.light import BLOOMS, Array, mix, rgb
+from models.scenes.palette import MATERIALS
+from models.scenes.regions import (
+    CLOUD, FLOWER, LAND, MOUNTAIN, PATH, WATER, Region, regions, soft,
+)  # fmt: skip
+
+FOLDS = (-0.05, 0.40, 0.50, 0.62, 0.77)  # heights of a meadow's folds
+BLOOM_CELLS = 40
+STREAKS = 0.55
+
+
+def lit_edges(mask: Array, reach: float) -> Array:
+    """-1 to 1 over a mask: how far its edge above is nearer than the one below."""
+    size = mask.shape[0]
+    wide = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), reach * size)
+    step = max(1, round(reach * size))
+    upper = np.roll(wide, step, 0)
+    upper[:step] = wide[0]
+    lower = np.roll(wide, -step, 0)
+    lower[-step:] = wide[-1]
+    return np.asarray(np.clip((lower - upper) * 1.6, -1, 1), np.float32)
+
+
+def show_clouds(board: Board, labels: Labels) -> None:
+    """Heaps: billowing edges, lit from above (below, at the ends of the day)."""
+    chance = board.chance
+    puffs = chance.field(16) * 0.55 + chance.field(32) * 0.45
+    body = cv2.GaussianBlur((labels == CLOUD).astype(np.float32), (0, 0), board.size * 0.012)
+    cover = smoothstep(0.42, 0.60, body + 0.16 * puffs * (body > 0.02))
+    if not (cover > 0.1).any():
+        return
+    rise = lit_edges(cover, 0.035) * 0.80 + lit_edges(cover, 0.012) * 0.45
+    tone = 150 + 95 * rise + 26 * np.clip(puffs, -1, 1)
+    colour = sky._cloud_ramp(board)[np.clip(tone, 0, 255).astype(np.uint8)]
+    board.lay(cover * 0.96, colour)
+    board.label(cover > 0.5, "cloud")
+
+
+def show_mountains(board: Board, ground_labels: Labels) -> None:
+    """Each range by its own skyline."""
+    for part in regions(ground_labels, MOUNTAIN):
+        before = board.image.copy()
+        mask = part.mask
+        top = np.where(mask.any(0), mask.argmax(0) / board.size, part.lower)
+        line = cv2.resize(
+            (part.lower - top).astype(np.float32)[None],
+            (mountains.ACROSS, 1), interpolation=cv2.INTER_AREA,
+        )[0]  # fmt: skip
+        far = float(np.clip(0.75 - 1.1 * part.high, 0.25, 0.6))
+        mountains.paint_mountains(board, line, part.lower + 0.01, far, 0.0)
+        own = soft(mask)[..., None]
+        board.image[:] = before + (board.image - before) * own
+        board.label(mask, "mountain")
+
+
+def fold_lines(board: Board) -> list[Array]:
+    """The folds of all land, the far before the near: heights (size,)."""
+    lines = []
+    for n, height in enumerate(FOLDS):
+        swing = board.chance.grid(5, 8)[n]
+        bend = cv2.resize(swing[None], (board.size, 1), interpolation=cv2.INTER_CUBIC)[0]
+        bend = cv2.GaussianBlur(bend[None], (0, 0), board.size * 0.06)[0]
+        lines.append(np.asarray(height + 0.028 * bend * (n > 0), np.float32))
+    return lines
+
+
+def show_land(board: Board, ground_labels: Labels) -> None:
+    """Meadow, sand and snow, in folds."""
+    for number in LAND:
+        mask = ground_labels == number
+        if not mask.any():
+            continue
+        name = MATERIALS[number]
+        own = Board(board.size, board.rng, board.light, board.chance)
+        own.image[:] = board.image
+        for n, top in enumerate(fold_lines(board)):
+            ground.paint_fold(own, top, name, max(0.0, 0.42 - 0.13 * n), 0.0)
+        crest = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), board.size * 0.02)
+        rim = np.clip(lit_edges(mask, 0.02), 0, 1) * (crest < 0.98)
+        colour = own.image + 0.10 * rim[..., None] * board.light.beam
+        board.lay(soft(mask), np.clip(colour, 0, 1))
+        board.label(mask, name)
+        if name == "meadow":
+            _tufts(board, mask)
+
+
+def _tufts(board: Board, mask: Array) -> None:
+    """Grass before the eye."""
+    own = Board(board.size, board.rng, board.light, board.chance)
+    own.image[:] = board.image
+    flora.paint_tufts(own, np.random.default_rng(0), 0.80, 46)
+    board.lay(soft(mask), own.image)
+
+
+def show_path(board: Board, labels: Labels) -> None:
+    """A trodden way: lit in its middle, shaded at its verges."""
+    light, mask = board.light, labels == PATH
+    if not mask.any():
+        return
+    inner = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), board.size * 0.014)
+    worn = board.chance.soft(14.0 / (np.clip(board.y - 0.3, 0, 1) + 0.2), 3.0)
+    tone = np.clip(smoothstep(0.35, 0.85, inner) + 0.14 * worn, 0, 1)[..., None]
+    colour = light.lit("path", 0.25 + 0.70 * tone, 0.06)
+    if light.wet:
+        puddle = smoothstep(0.75, 0.95, inner + 0.2 * worn)[..., None] * 0.6
+        colour = mix(colour, mix(light.haze, light.sky[2], 0.6), puddle)
+    board.lay(soft(mask), colour)
+    board.label(mask, "path")
+
+
+def show_flowers(board: Board, labels: Labels) -> None:
+    """Blossoms over a bed of leaves, larger towards the viewer."""
+    light, mask = board.light, labels == FLOWER
+    if not mask.any():
+        return
+    bed = light.lit("meadow", 0.30 + 0.25 * np.clip(board.chance.field(32), -1, 1)[..., None])
+    board.lay(soft(mask) * 0.85, bed * rgb((0.72, 0.86, 0.70)))
+    board.label(mask, "flower")
+    x, y, _ = board.chance.peaks(BLOOM_CELLS)
+    rare = board.chance.grid(BLOOM_CELLS)[::-1]
+    hues = [rgb(hue) for hue in BLOOMS[light.season]]
+    heart = ink(light.lit(rgb((1.0, 0.80, 0.28)), 0.9))
+    inks = [(ink(light.lit(hue, 0.40)), ink(light.lit(hue, 1.0)), heart) for hue in hues]
+    rows, columns = (np.asarray(v * board.size, int) for v in (y, x))
+    inside = mask[rows, columns]
+    with board.brush() as brush:
+        for bx, by in zip(x[inside], y[inside], strict=True):
+            which = int(rare[int(by * BLOOM_CELLS), int(bx * BLOOM_CELLS)] > 0.8)
+            flower(brush, (bx, by, float(0.0095 + 0.016 * max(0.0, by - 0.45))), inks[which])
+
+
+def flower(brush: object, place: tuple[float, float, float], inks: tuple) -> None:  # type: ignore[type-arg]
+    """Five petals around a heart."""
+    x, y, r = place
+    for shade, (dx, dy), share in ((inks[0], (0.12, 0.16), 0.62), (inks[1], (0.0, 0.0), 0.56)):
+        for turn in np.arange(5) * 2 * np.pi / 5 - np.pi / 2:
+            px, py = x + r * (0.62 * np.cos(turn) + dx), y + r * (0.62 * np.sin(turn) * 0.9 + dy)
+            brush.disc(px, py, r * share, shade)  # type: ignore[attr-defined]
+    brush.disc(x, y, r * 0.36, inks[2])  # type: ignore[attr-defined]
+
+
+def show_water(board: Board, ground_labels: Labels, labels: Labels) -> None:
+    """Each water mirrors what stands above its shore."""
+    open_water = labels == WATER
+    for part in regions(ground_labels, WATER):
+        shore = round(part.upper * 64) / 64
+        mask = part.mask & open_water
+        alpha = soft(mask)
+        water.paint_water(board, alpha, shore, 0.0)
+        _shore(board, part)
+        board.label(mask, "water")
+
+
+def _shore(board: Board, part: Region) -> None:
+    """A pale rim where water meets land below or beside it."""
+    inner = cv2.GaussianBlur(part.mask.astype(np.float32), (0, 0), board.size * 0.006)
+    rim = np.clip(1 - np.abs(inner - 0.62) * 5, 0, 1) * part.mask
+    rim = rim * np.clip((board.y - part.upper) * 18, 0, 1) * 0.5
+    board.lay(rim.astype(np.float32), board.light.lit("snow", 0.8))

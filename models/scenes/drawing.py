@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.board import Labels
+from models.scenes.plan import Labels
 from models.scenes.palette import MATERIALS
 from models.scenes.sketch import BARE
 

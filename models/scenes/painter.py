@@ -9,19 +9,16 @@ arrays are uint8; a canvas holds palette colours, or nearly (`sketch.OFF`), and 
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.board import Board, Labels
 from models.scenes.captions import caption
-from models.scenes.chance import Chance, noise_of
 from models.scenes.compose import compose
-from models.scenes.light import MOODS, Light
 from models.scenes.palette import MATERIALS
+from models.scenes.plan import Labels, Plan
 from models.scenes.regions import clean, resized
 from models.scenes.repaint import repaint
 from models.scenes.sketch import BARE, colour, sketch
@@ -53,11 +50,14 @@ class Scene:
 def paint_scene(seed: int, size: int = 256, words: dict[str, str] | None = None) -> Scene:
     """Paint scene number `seed`. `words` (group → word) overrides chance where given, and the
     layout stays the same."""
-    light, style, radius = _light(np.random.default_rng([seed, 7]), words or {})
-    board = Board(PLAN, np.random.default_rng([seed, 8]), light, Chance(noise_of(seed), PLAN))
-    compose(board, radius)
-    chosen = {"time": light.time, "season": light.season, "weather": light.weather, "style": style}
-    return _drawn(np.random.default_rng([seed, 13]), board.labels, chosen, (seed, size), None)
+    rng = np.random.default_rng([seed, 7])
+    chosen = {
+        group: str(rng.choice(list(odds), p=list(odds.values()))) for group, odds in ODDS.items()
+    }
+    plan = Plan(PLAN, np.random.default_rng([seed, 8]))
+    compose(plan)
+    told = chosen | (words or {})
+    return _drawn(np.random.default_rng([seed, 13]), plan.labels, told, (seed, size), None)
 
 
 def redraw(scene: Scene, seed: int, kind: str | None = None) -> Scene:
@@ -83,23 +83,6 @@ def _drawn(
     present = [MATERIALS[i] for i in np.unique(whole)]
     told = caption(rng, words, present)
     return Scene(canvas, told, painting, resized(whole, size), words, plan, drawn, seed)
-
-
-def _light(rng: np.random.Generator, words: dict[str, str]) -> tuple[Light, str, float]:
-    """Words, style and the sun with its radius, by chance. A sun that isn't seen stands aside, to
-    the left, as illustrators have it: nobody could tell from a canvas which side it was."""
-    seen, radius = bool(rng.random() < 0.62), float(rng.uniform(0.028, 0.085))
-    x, y = float(rng.uniform(0.08, 0.92)), float(rng.uniform(0.08, 0.40))
-    rng.integers(MOODS)
-    drawn = {
-        group: str(rng.choice(list(odds), p=list(odds.values()))) for group, odds in ODDS.items()
-    }
-    drawn |= words
-    told = f"{drawn['time']} {drawn['season']} {drawn['weather']}"
-    mood = zlib.crc32(told.encode()) % MOODS
-    where = (x, y) if seen else (-0.25, 0.12)
-    light = Light(drawn["time"], drawn["season"], drawn["weather"], *where, mood, seen)
-    return light, drawn["style"], radius
 
 
 ODDS: dict[str, dict[str, float]] = {

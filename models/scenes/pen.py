@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.board import Labels
+from models.scenes.plan import Labels
 from models.scenes.light import Array
 
 THINNEST, THICKEST = 4 / 256, 40 / 256

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.scenes.board import Labels
+from models.scenes.plan import Labels
 from models.scenes.light import Array
 from models.scenes.palette import MATERIALS
 

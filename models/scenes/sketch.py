@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.board import Labels, cloudy
+from models.scenes.plan import Labels, cloudy
 from models.scenes.palette import MATERIALS, PALETTE, UNPAINTED
 from models.scenes.pen import draw_region
 

@@ -9,53 +9,24 @@ size changes. Knows no material's look and no composition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from models.scenes.chance import Chance
 from models.scenes.light import Array, Light, rgb
 from models.scenes.palette import MATERIALS
+from models.scenes.plan import FINE, Labels, Points, fixed_point
 
-Labels = NDArray[np.uint8]
-Points = Sequence[tuple[float, float]]
 Window = tuple[slice, slice]
 Ink = tuple[float, ...]  # a colour in 0–255, ready for the brush
 WHOLE: Window = (slice(None), slice(None))
 GRID = 64  # places across of a label map in large
 VAGUE = 255  # in such a map: nothing in particular
 SQUARES = 32  # the rhythm, across, of what is tiny or hatched
-FINE = 4  # sub-pixel bits of OpenCV's drawing calls
-
-
-def ridge(rng: np.random.Generator, size: int, pieces: int, rough: float, octaves: int) -> Array:
-    """A jagged line of `size` heights, about -1 to 1: midpoint noise with `pieces` large parts."""
-    x = (np.arange(size) + 0.5) / size
-    line, scale = np.zeros(size), 1.0
-    for octave in range(octaves):
-        knots = pieces * 2**octave
-        line += scale * np.interp(x, np.linspace(0, 1, knots + 1), rng.uniform(-1, 1, knots + 1))
-        scale *= rough
-    return line.astype(np.float32)
-
-
-def smooth_line(rng: np.random.Generator, size: int, pieces: int) -> Array:
-    """A gentle line of `size` heights, -1 to 1, with `pieces` parts."""
-    knots = np.asarray(rng.uniform(-1, 1, pieces + 1), np.float32)[None]
-    fine = cv2.resize(knots, (64, 1), interpolation=cv2.INTER_CUBIC)
-    fine = cv2.GaussianBlur(fine, (0, 0), 32 / pieces / 2, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(fine, (size, 1), interpolation=cv2.INTER_CUBIC)[0])
-
-
-def cloudy(rng: np.random.Generator, size: int, cells: int, stretch: float = 1.0) -> Array:
-    """A smooth random field (size, size) of about unit variance, `cells` blobs across."""
-    rows = max(2, int(cells * stretch))
-    grid = rng.standard_normal((rows + 1, cells + 1)).astype(np.float32)
-    return np.asarray(cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC))
 
 
 def smoothstep(low: float, high: float, value: Array) -> Array:
@@ -68,7 +39,6 @@ class Board:
     """One scene while it is painted."""
 
     size: int
-    rng: np.random.Generator
     light: Light
     chance: Chance
     image: Array = field(init=False)
@@ -84,15 +54,6 @@ class Board:
         axis = (np.arange(self.size, dtype=np.float32) + 0.5) / self.size
         self.axis = axis
         self.x, self.y = np.meshgrid(axis, axis)
-
-    def fork(self) -> np.random.Generator:
-        """Chance for one thing's inside: however much it draws, the layout stays."""
-        return np.random.default_rng(int(self.rng.integers(2**62)))
-
-    def below(self, line: Array) -> Array:
-        """Soft mask (size, size) of what lies below a line of heights (size,)."""
-        steep = np.sqrt(1 + (np.gradient(line) * self.size) ** 2)
-        return np.asarray(np.clip((self.y - line) * (self.size / steep) + 0.5, 0, 1), np.float32)
 
     def rows(self, upper: float, lower: float = 1.0) -> Window:
         """All columns of the rows between two heights."""
@@ -119,20 +80,6 @@ class Board:
         self.labels[where][core] = MATERIALS.index(material)
         self.forms[where][core] = self.form
 
-    def mark(self, shape: Points, material: str) -> None:
-        """Label a polygon without painting it (a tree's plain outline, say)."""
-        cv2.fillPoly(self.labels, [self._fine(shape)], MATERIALS.index(material), 8, FINE)
-
-    def mask(self, shapes: Sequence[Points]) -> Array:
-        """Soft mask of a union of polygons."""
-        flat = np.zeros((self.size, self.size), np.uint8)
-        for shape in shapes:
-            cv2.fillPoly(flat, [self._fine(shape)], 255, cv2.LINE_AA, FINE)
-        return np.asarray(flat * np.float32(1 / 255), np.float32)
-
-    def _fine(self, shape: Points) -> NDArray[np.int32]:
-        return _fixed_point(np.asarray(shape), self.size)
-
     @contextmanager
     def brush(self, where: Window = WHOLE) -> Iterator[Brush]:
         """Draw many small crisp shapes; that window is 8 bits deep meanwhile (OpenCV's need)."""
@@ -155,7 +102,7 @@ class Brush:
     corner: tuple[int, int] = (0, 0)
 
     def fill(self, shape: Points, colour: Array | Ink) -> None:
-        points = _fixed_point(np.asarray(shape), self.size, self.corner)
+        points = fixed_point(np.asarray(shape), self.size, self.corner)
         cv2.fillPoly(self.pixels, [points], ink(colour), cv2.LINE_AA, FINE)
 
     def disc(self, x: float, y: float, radius: float, colour: Array | Ink) -> None:
@@ -167,16 +114,9 @@ class Brush:
 
     def line(self, shape: Points, width: float, colour: Array | Ink) -> None:
         """A stroke; `width` in picture widths, at least a pixel."""
-        points = _fixed_point(np.asarray(shape), self.size, self.corner)
+        points = fixed_point(np.asarray(shape), self.size, self.corner)
         thick = max(1, round(width * self.size))
         cv2.polylines(self.pixels, [points], False, ink(colour), thick, cv2.LINE_AA, FINE)
-
-
-def _fixed_point(shape: Array, size: int, corner: tuple[int, int] = (0, 0)) -> NDArray[np.int32]:
-    """Places in OpenCV's fixed point; a pixel's middle is a whole number there."""
-    unit = 2**FINE
-    shift = ((0.5 + corner[0]) * unit - 0.5, (0.5 + corner[1]) * unit - 0.5)
-    return np.asarray(np.floor(shape * (size * unit) - shift), np.int32)
 
 
 def ink(colour: Array | Ink) -> Ink:
@@ -190,12 +130,6 @@ def snapped(places: Array) -> Array:
     """Places in picture widths, each moved to the middle of its half of a square of `SQUARES`
     across: what is tiny and anywhere then has four looks in a square, not hundreds."""
     return np.asarray((np.floor(places * 2 * SQUARES) + 0.5) / (2 * SQUARES))
-
-
-def oval(x: float, y: float, across: float, down: float, points: int = 28) -> Points:
-    """An ellipse as a polygon."""
-    turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    return list(zip(x + across * np.cos(turn), y + down * np.sin(turn), strict=True))
 
 
 def on_grid(labels: Labels, least: float = 0.0) -> Labels:

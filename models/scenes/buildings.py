@@ -1,71 +1,24 @@
-"""Buildings: cottages, chapels and lighthouses, with lamps lit when it is dark.
+"""Buildings: cottages and lighthouses that fill a box, with lamps lit when it is dark.
 
-Role: small crisp shapes drawn with a `Brush`, each labelled by a plainer outline than it is
-painted with. Places are the foot of a thing in picture widths; `far` 0 (near) to 1 fades it. Knows
+Role: small crisp shapes drawn with a `Brush`. All cottages are alike but for their size: white
+walls, red roofs, the front end towards the picture's middle; what no canvas tells, a network could
+only blur. Boxes are left, upper, right, lower in picture widths; `far` 0 (near) to 1 fades. Knows
 nothing of where things go.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from models.scenes.board import Board, Brush, Points
+from models.scenes.board import Board, Brush
 from models.scenes.light import Array, mix, rgb
+from models.scenes.plan import Points
 
+Box = tuple[float, float, float, float]
 CHIMNEY = rgb((0.55, 0.47, 0.44))
-FRAMED = 0.13  # a house that is wider shows frames and tiles
-
-
-@dataclass(frozen=True)
-class House:
-    """What chance decided of one building; `wide` is its width. Cottages and chapels have
-    white walls and red roofs, and their front ends are towards the picture's middle: what no canvas
-    tells, a network can only blur."""
-
-    x: float
-    y: float
-    wide: float
-    kind: str  # cottage, chapel, lighthouse
-
-    @property
-    def turn(self) -> int:
-        """From its front to its long side: -1 leftwards, +1 rightwards."""
-        return -1 if self.x < 0.5 else 1
-
-
-def a_house(rng: np.random.Generator, x: float, y: float, wide: float, kind: str = "") -> House:
-    """A building by chance; always one draw."""
-    drawn = str(rng.choice(("cottage", "cottage", "cottage", "cottage", "cottage", "chapel")))
-    return House(x, y, wide, kind or drawn)
-
-
-def paint_house(board: Board, house: House, far: float) -> None:
-    """The building, its shadow and its lamps."""
-    w, x, y = house.wide, house.x, house.y
-    tall = {"cottage": 1.0, "chapel": 1.9, "lighthouse": 3.4}[house.kind]
-    _cast(board, house)
-    with board.brush(board.window(x - w * 1.5, y - w * tall, x + w * 1.5, y + w * 0.5)) as brush:
-        if house.kind == "lighthouse":
-            _lighthouse(board, brush, house, far)
-        else:
-            _cottage(board, brush, house, far)
-            if house.kind == "chapel":
-                _steeple(board, brush, house, far)
-
-
-def _cast(board: Board, house: House) -> None:
-    """A slab of shade on the ground, on the side from the sun."""
-    light, w, x, y = board.light, house.wide, house.x, house.y
-    away = float(np.clip((x - light.sun_x) * 1.2, -0.9, 0.9)) * w
-    half, low = w * 0.45, y + w * 0.13
-    slab = [(x - w * 0.5, y - 0.002), (x + w * 0.5, y - 0.002)]
-    slab += [(x + half + away, low), (x - half + away, low)]
-    strength = {"clear": 0.55, "fog": 0.12, "rain": 0.22, "storm": 0.22}[light.weather]
-    board.lay(board.mask([slab]) * strength, board.image * rgb((0.36, 0.40, 0.62)))
-
-
+FRAME = rgb((0.45, 0.30, 0.22))
+WINDOWS = ((0.29, 0.22), (0.58, 0.20), (0.82, 0.20))
+SLENDER = 1.9  # so many times higher than wide is a tower
 WALL, GABLE = ((0.42, -0.02), (1, -0.02), (1, 0.42), (0.42, 0.42)), (0.42, -0.02)
 PLANES: tuple[tuple[str, tuple[tuple[float, float], ...], float, float], ...] = (
     # of what; where, in house widths along from the front corner and up from the foot; its light
@@ -79,69 +32,46 @@ PLANES: tuple[tuple[str, tuple[tuple[float, float], ...], float, float], ...] = 
     ("roof", ((0.21, 0.83), (-0.06, 0.36), (-0.06, 0.43), (0.21, 0.90)), 0.07, 0.50),
     ("roof", ((0.21, 0.83), (0.46, 0.37), (0.46, 0.44), (0.21, 0.90)), 0.60, 0.0),
 )
-TILES = tuple(
-    ("tiles", ((left, up), (right, up), (right, up - 0.018), (left, up - 0.018)), 0.65, -0.33)
-    for left, right, up in ((0.27, 0.96, 0.69), (0.35, 0.99, 0.58), (0.41, 1.02, 0.46))
-)
-OUTLINES: tuple[tuple[tuple[float, float], ...], ...] = (
-    ((0, -0.02), (1, -0.02), (1, 0.42), (0, 0.42)),
-    ((-0.05, 0.40), (1.04, 0.38), (0.92, 0.83), (0.21, 0.88)),
-)
 
 
-def _cottage(board: Board, brush: Brush, house: House, far: float) -> None:
-    """Gable, long side, roof, chimney, windows."""
-    light, turn, w = board.light, house.turn, house.wide
-    left, snowy = house.x - turn * w / 2, light.season == "winter"
+def paint_house(board: Board, box: Box, far: float) -> None:
+    """A cottage that fills its box; a lighthouse if that is slender."""
+    left, upper, right, lower = box
+    before = board.image.copy()
+    if lower - upper > SLENDER * (right - left):
+        with board.brush() as brush:
+            _lighthouse(board, brush, ((left + right) / 2, lower, (lower - upper) / 3.24), far)
+    else:
+        _cottage(board, box, far)
+    board.label(np.abs(board.image - before).max(-1) > 0.02, "house")
+
+
+def _cottage(board: Board, box: Box, far: float) -> None:
+    """Gable, long side, roof, chimney, door, windows that shine when it is dark."""
+    light, (left, upper, right, lower) = board.light, box
+    turn = -1 if left + right < 1 else 1
+    across, high = (right - left) / 1.11, (lower - upper) / 0.92
+    start = left + across * 0.061 if turn > 0 else right - across * 0.061
 
     def at(places: tuple[tuple[float, float], ...]) -> Points:
-        return [(left + turn * w * along, house.y - w * up) for along, up in places]
+        return [(start + turn * across * along, lower - high * up) for along, up in places]
 
-    wall, roof = light.base("wall"), light.base("snow" if snowy else "roof")
-    bases = {
-        "wall": wall,
-        "eaves": wall * 0.8,
-        "stone": CHIMNEY,
-        "roof": roof,
-        "tiles": roof * 0.82,
-    }
+    def pane(along: float, up: float, a: float, u: float, colour: Array) -> None:
+        corners = ((-a, -u), (a, -u), (a, u), (-a, u))
+        brush.fill(at(tuple((along + da, up + du) for da, du in corners)), colour)
+
+    wall, roof = light.base("wall"), light.base("snow" if light.season == "winter" else "roof")
+    bases = {"wall": wall, "eaves": wall * 0.8, "stone": CHIMNEY, "roof": roof}
     lit = float(turn == -light.side)
-    for name, places, amount, more in PLANES + (TILES if w > FRAMED and not snowy else ()):
-        brush.fill(at(places), light.lit(bases[name], amount + more * lit, far))
-    _openings(board, brush, house, left, far)
-    for places in OUTLINES:
-        board.mark(at(places), "house")
-
-
-def _openings(board: Board, brush: Brush, house: House, left: float, far: float) -> None:
-    """A door in the front, windows in both walls; they shine when it is dark."""
-    light, w, turn = board.light, house.wide, house.turn
-    _pane(
-        brush,
-        left + turn * w * 0.13,
-        house.y - w * 0.11,
-        w * 0.070,
-        w * 0.14,
-        light.lit("trunk", 0.5, far),
-    )
-    for place, up in ((0.29, 0.23), (0.60, 0.20), (0.82, 0.20)):
-        x, y = left + turn * w * place, house.y - w * up
-        _window(board, brush, (x, y, w), far)
-        if light.dark:
-            board.lamps.append((x, y, w * 0.26))
-
-
-def _window(board: Board, brush: Brush, place: tuple[float, float, float], far: float) -> None:
-    """Glass; on a near house with its frame, bars and sill."""
-    (x, y, w), light = place, board.light
-    if w < FRAMED:
-        _pane(brush, x, y, w * 0.068, w * 0.088, _glass(board, far))
-        return
-    frame = light.lit(rgb((0.98, 0.96, 0.92)), 0.75, far)
-    _pane(brush, x, y, w * 0.076, w * 0.096, frame)
-    _pane(brush, x, y, w * 0.060, w * 0.080, _glass(board, far))
-    _pane(brush, x, y, w * 0.008, w * 0.080, frame)
-    _pane(brush, x, y + w * 0.100, w * 0.084, w * 0.012, light.lit("trunk", 0.7, far))
+    with board.brush() as brush:
+        for name, places, amount, more in PLANES:
+            brush.fill(at(places), light.lit(bases[name], amount + more * lit, far))
+        pane(0.13, 0.11, 0.072, 0.13, light.lit("trunk", 0.5, far))
+        for along, up in WINDOWS:
+            pane(along, up, 0.072, 0.098, light.lit(FRAME, 0.6, far))
+            pane(along, up, 0.054, 0.078, _glass(board, far))
+    if light.dark:
+        board.lamps += [(x, y, across * 0.26) for x, y in at(WINDOWS)]
 
 
 def _glass(board: Board, far: float) -> Array:
@@ -151,29 +81,9 @@ def _glass(board: Board, far: float) -> Array:
     return mix(light.lit("window", 0.7, far), light.sky[1], 0.25)
 
 
-def _steeple(board: Board, brush: Brush, house: House, far: float) -> None:
-    light, w, side = board.light, house.wide, board.light.side
-    x, y = house.x - house.turn * w * 0.62, house.y
-    half, eave, tip = w * 0.15, y - w * 0.98, y - w * 1.75
-    _pane(brush, x, (y + eave) / 2, half, (y - eave) / 2, light.lit("wall", 0.2, far))
-    lit = x + side * half * 0.45
-    _pane(brush, lit, (y + eave) / 2, half * 0.55, (y - eave) / 2, light.lit("wall", 0.95, far))
-    brush.fill(
-        [(x - half * 1.2, eave), (x + half * 1.2, eave), (x, tip)], light.lit("roof", 0.2, far)
-    )
-    brush.fill([(x + side * half * 1.2, eave), (x - side * half * 0.1, eave), (x, tip)],
-               light.lit("roof", 0.95, far))  # fmt: skip
-    _pane(brush, x, y - w * 0.72, half * 0.32, w * 0.10, _glass(board, far))
-    board.mark(
-        [(x - half, y), (x + half, y), (x + half, eave), (x, tip), (x - half, eave)], "house"
-    )
-    if light.dark:
-        board.lamps.append((x, y - w * 0.72, w * 0.22))
-
-
-def _lighthouse(board: Board, brush: Brush, house: House, far: float) -> None:
+def _lighthouse(board: Board, brush: Brush, place: tuple[float, float, float], far: float) -> None:
     """A banded tower; its lamp shines when it is dark."""
-    light, x, y, w = board.light, house.x, house.y, house.wide
+    light, (x, y, w) = board.light, place
     high, red, white = w * 2.7, rgb((0.84, 0.25, 0.20)), rgb((0.97, 0.95, 0.92))
 
     def half(up: float) -> float:
@@ -191,8 +101,6 @@ def _lighthouse(board: Board, brush: Brush, house: House, far: float) -> None:
     _pane(brush, x, y - high * 1.06, w * 0.15, w * 0.16, _glass(board, far))
     eave, tip = y - high * 1.10, (x, y - high * 1.2)
     brush.fill([(x - w * 0.22, eave), (x + w * 0.22, eave), tip], light.lit(red, 0.6, far))
-    left, right = [(x - half(1), eave), (x - half(0), y)], [(x + half(0), y), (x + half(1), eave)]
-    board.mark([*left, *right, tip], "house")
     if light.dark:
         board.lamps.append((x, y - high * 1.06, w * 0.9))
 

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.plan import Labels
 from models.scenes.palette import MATERIALS
+from models.scenes.plan import Labels
 from models.scenes.sketch import BARE
 
 ORDER = (

@@ -136,9 +136,7 @@ def free(plan: Plan, horizon: float) -> None:
         *parts.scatter(plan, horizon, (low, 1.04), pick(plan, 0, 1, 2, 4, 7), roll(plan))
     ]
     for _ in range(pick(plan, 0, 0, 1, 1, 2)):
-        things += parts.hamlet(
-            plan, horizon, between(plan, 0.1, 0.9), between(plan, low, 1.0), 1
-        )
+        things += parts.hamlet(plan, horizon, between(plan, 0.1, 0.9), between(plan, low, 1.0), 1)
     parts.stand(plan, things)
 
 
@@ -173,9 +171,7 @@ def garden(plan: Plan, horizon: float) -> None:
         near = x + side * (wide * 0.5 + between(plan, 0.08, 0.26))
         high = between(plan, 0.28, 0.58)
         things.append(a_tree(plan.rng, near, foot + between(plan, -0.06, 0.10), high, 0.25))
-    things += parts.scatter(
-        plan, horizon, (horizon + 0.05, foot - 0.08), pick(plan, 0, 2, 4), 0.4
-    )
+    things += parts.scatter(plan, horizon, (horizon + 0.05, foot - 0.08), pick(plan, 0, 2, 4), 0.4)
     parts.stand(plan, things)
 
 

@@ -12,12 +12,13 @@ import numpy as np
 
 from models.scenes.board import Board, smoothstep
 from models.scenes.light import SNOWLINE, Array, mix
+from models.scenes.outlines import ACROSS
 
-ACROSS, DEEP = 224, 56
+DEEP = 56
 Relief = tuple[Array, Array, Array]  # reach upwards on the picture, tone, snow; (DEEP, ACROSS)
 
 
-def paint_mountains(board: Board, crest: Array, foot: float, distance: float, place: float) -> None:
+def paint_mountains(board: Board, crest: Array, foot: float, distance: float) -> None:
     """A range of heights `crest` (ACROSS,) over its base `foot`; `distance` 0–1 fades it."""
     light, size = board.light, board.size
     reach, tone, snow = _relief(board, crest, foot)

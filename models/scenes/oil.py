@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from models.scenes import noise
-from models.scenes.board import FINE, Board
+from models.scenes.board import Board
 from models.scenes.chance import Chance
 from models.scenes.light import Array
+from models.scenes.plan import FINE
 
 LAYERS = ((22, 0.105, 0.036, -1.0), (44, 0.042, 0.0165, 0.022), (68, 0.025, 0.0092, 0.060))
 """Of each layer: strokes across, their length and width, and the least detail that they are for."""

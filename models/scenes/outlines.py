@@ -186,7 +186,9 @@ def heap(plan: Plan, x: float, y: float, width: float, variant: int) -> None:
     plan.label(sheet[..., 0] > 128, "cloud")
 
 
-def streaks(plan: Plan, rng: np.random.Generator, middle: float, thick: float, cover: float) -> None:
+def streaks(
+    plan: Plan, rng: np.random.Generator, middle: float, thick: float, cover: float
+) -> None:
     """Long flat clouds around the height `middle`."""
     uneven = np.zeros((plan.size, plan.size), np.float32)
     for across, share in ((2, 1.0), (5, 0.45), (11, 0.2)):

@@ -65,9 +65,7 @@ def rolling(plan: Plan, height: float, swing: float, pieces: int = 0) -> Array:
     return height - swing * smooth_line(plan.rng, plan.size, pieces or drawn)
 
 
-def folds(
-    plan: Plan, start: float, material: str, count: int, swing: float = 0.05
-) -> list[Array]:
+def folds(plan: Plan, start: float, material: str, count: int, swing: float = 0.05) -> list[Array]:
     """Overlapping folds of ground from `start` to the lower edge; answers their lines."""
     tops = []
     for place in np.linspace(0, 1, count + 1)[:-1]:
@@ -77,9 +75,7 @@ def folds(
     return tops
 
 
-def woods(
-    plan: Plan, line: Array, high: float, pointed: bool, broken: float = 0.0
-) -> None:
+def woods(plan: Plan, line: Array, high: float, pointed: bool, broken: float = 0.0) -> None:
     """A wood on a line; `broken` (0–1) opens gaps in it."""
     rng = plan.fork()
     full = np.clip(2.2 - broken * 2.6 - smooth_line(rng, plan.size, 5) * 1.8, 0, 1)

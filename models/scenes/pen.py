@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.plan import Labels
 from models.scenes.light import Array
+from models.scenes.plan import Labels
 
 THINNEST, THICKEST = 4 / 256, 40 / 256
 LEAST_PIECE = 0.0012  # of the picture; smaller pieces of a region are nobody's aim

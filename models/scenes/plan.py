@@ -91,4 +91,6 @@ class Plan:
 
     def mark(self, shape: Points, material: str) -> None:
         """Label a polygon."""
-        cv2.fillPoly(self.labels, [fixed_point(shape, self.size)], MATERIALS.index(material), 8, FINE)
+        cv2.fillPoly(
+            self.labels, [fixed_point(shape, self.size)], MATERIALS.index(material), 8, FINE
+        )

@@ -20,13 +20,12 @@ TILE = 4  # squares each way after which the hatching repeats: as far apart as t
 STARTS = (0.0, 2.0, 1.0, 3.0)  # squares down, of the strokes side by side in a tile
 LONG = 2.4  # squares down, of a stroke
 LEAN = {"rain": 0.2, "storm": 0.6}  # across per down
-FLAKES = 190
 WIDE = 1 / 256  # of a stroke
 
 
-def paint_rain(board: Board, rng: np.random.Generator) -> None:
-    """A hatching of rain, more slanted in a storm; flakes in a winter storm. Clear skies draw none,
-    but the draws are always made."""
+def paint_rain(board: Board) -> None:
+    """A hatching of rain, more slanted in a storm; flakes in a winter storm. Clear skies have
+    none."""
     light = board.light
     if not light.wet:
         return

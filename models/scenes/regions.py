@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.scenes.plan import Labels
 from models.scenes.light import Array
 from models.scenes.palette import MATERIALS
+from models.scenes.plan import Labels
 
 CELLS = 32
 SKY, CLOUD, SUN, MOUNTAIN, WATER, MEADOW, TREE, SAND, SNOW, HOUSE, PATH, FLOWER = range(

@@ -12,12 +12,14 @@ import zlib
 
 import numpy as np
 
-from models.scenes import buildings, rain, reveal, sky, things
-from models.scenes.board import Board, Labels
+from models.scenes import buildings, rain, reveal, sky
+from models.scenes.board import Board
 from models.scenes.chance import Chance, noise_of
 from models.scenes.light import MOODS, Light
-from models.scenes.regions import behind, horizon_of, resized, sun_of
+from models.scenes.plan import Labels
+from models.scenes.regions import WATER, behind, horizon_of, resized, sun_of
 from models.scenes.styles import render
+from models.scenes.things import show_things, standing
 
 
 def repaint(labels: Labels, words: dict[str, str], tile: int, size: int) -> Labels:
@@ -26,23 +28,23 @@ def repaint(labels: Labels, words: dict[str, str], tile: int, size: int) -> Labe
     ground = behind(labels)
     horizon, sun = horizon_of(ground), sun_of(labels)
     chance = Chance(noise_of(tile), size)
-    board = Board(size, np.random.default_rng(0), _light(words, sun), chance)
+    board = Board(size, _light(words, sun), chance)
     _sky(board, labels, horizon, sun)
     reveal.show_mountains(board, ground)
     reveal.show_land(board, ground)
     reveal.show_path(board, labels)
     reveal.show_flowers(board, labels)
-    stand = things.standing(board, labels)
-    things.show_things(board, stand)
-    if (labels == reveal.WATER).any():
+    stand = standing(board, labels)
+    show_things(board, stand)
+    if (labels == WATER).any():
         lamps = list(board.lamps)
         reveal.show_water(board, ground, labels)
-        things.show_things(board, stand)
+        show_things(board, stand)
         board.lamps[:] = lamps
     board.labels[:] = labels
-    sky.paint_stars(board, board.rng, horizon)
+    sky.paint_stars(board, horizon)
     _air(board, horizon)
-    rain.paint_rain(board, board.rng)
+    rain.paint_rain(board)
     buildings.glow_lamps(board)
     np.clip(board.image, 0, 1, out=board.image)
     return render(board, words["style"])
@@ -59,21 +61,21 @@ def _sky(
     board: Board, labels: Labels, horizon: float, sun: tuple[float, float, float] | None
 ) -> None:
     sky.paint_sky(board, horizon)
-    sky.paint_milky_way(board, 0.3, 0.4)
+    sky.paint_milky_way(board)
     if board.light.wet:
-        sky.paint_overcast(board, 0.3, 0.5)
+        sky.paint_overcast(board, 0.5)
     if sun:
         sky.paint_sun(board, sun[2])
     reveal.show_clouds(board, labels)
     if board.light.weather == "storm":
-        sky.paint_lightning(board, board.rng, horizon)
+        sky.paint_lightning(board, horizon)
 
 
 def _air(board: Board, horizon: float) -> None:
     light = board.light
     if light.foggy:
-        sky.paint_fog(board, 0.3, horizon + 0.03, 0.12, 0.72)
-        sky.paint_fog(board, 0.7, 0.92, 0.10, 0.35)
+        sky.paint_fog(board, horizon + 0.03, 0.12, 0.72)
+        sky.paint_fog(board, 0.92, 0.10, 0.35)
     strength = {"dawn": 0.55, "day": 0.22, "sunset": 0.65, "night": 0.25}[light.time]
     if light.weather in ("clear", "fog"):
-        sky.paint_rays(board, 0.3, 0.6 * strength * (1.3 if light.foggy else 0.8))
+        sky.paint_rays(board, 0.6 * strength * (1.3 if light.foggy else 0.8))

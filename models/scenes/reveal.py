@@ -12,16 +12,24 @@ import cv2
 import numpy as np
 
 from models.scenes import flora, ground, mountains, sky, water
-from models.scenes.board import Board, Labels, ink, smoothstep
-from models.scenes.light import BLOOMS, Array, mix, rgb
+from models.scenes.board import Board, smoothstep
+from models.scenes.light import Array, mix, rgb
 from models.scenes.palette import MATERIALS
+from models.scenes.plan import Labels
 from models.scenes.regions import (
-    CLOUD, FLOWER, LAND, MOUNTAIN, PATH, WATER, Region, regions, soft,
+    CLOUD,
+    FLOWER,
+    LAND,
+    MOUNTAIN,
+    PATH,
+    WATER,
+    Region,
+    regions,
+    soft,
 )  # fmt: skip
 
+TUFTS = 0.80  # the height below which tufts of grass are seen
 FOLDS = (-0.05, 0.40, 0.50, 0.62, 0.77)  # heights of a meadow's folds
-BLOOM_CELLS = 40
-STREAKS = 0.55
 
 
 def lit_edges(mask: Array, reach: float) -> Array:
@@ -46,7 +54,7 @@ def show_clouds(board: Board, labels: Labels) -> None:
         return
     rise = lit_edges(cover, 0.035) * 0.80 + lit_edges(cover, 0.012) * 0.45
     tone = 150 + 95 * rise + 26 * np.clip(puffs, -1, 1)
-    colour = sky._cloud_ramp(board)[np.clip(tone, 0, 255).astype(np.uint8)]
+    colour = sky.cloud_ramp(board)[np.clip(tone, 0, 255).astype(np.uint8)]
     board.lay(cover * 0.96, colour)
     board.label(cover > 0.5, "cloud")
 
@@ -62,7 +70,7 @@ def show_mountains(board: Board, ground_labels: Labels) -> None:
             (mountains.ACROSS, 1), interpolation=cv2.INTER_AREA,
         )[0]  # fmt: skip
         far = float(np.clip(0.75 - 1.1 * part.high, 0.25, 0.6))
-        mountains.paint_mountains(board, line, part.lower + 0.01, far, 0.0)
+        mountains.paint_mountains(board, line, part.lower + 0.01, far)
         own = soft(mask)[..., None]
         board.image[:] = before + (board.image - before) * own
         board.label(mask, "mountain")
@@ -86,10 +94,10 @@ def show_land(board: Board, ground_labels: Labels) -> None:
         if not mask.any():
             continue
         name = MATERIALS[number]
-        own = Board(board.size, board.rng, board.light, board.chance)
+        own = Board(board.size, board.light, board.chance)
         own.image[:] = board.image
         for n, top in enumerate(fold_lines(board)):
-            ground.paint_fold(own, top, name, max(0.0, 0.42 - 0.13 * n), 0.0)
+            ground.paint_fold(own, top, name, max(0.0, 0.42 - 0.13 * n))
         crest = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), board.size * 0.02)
         rim = np.clip(lit_edges(mask, 0.02), 0, 1) * (crest < 0.98)
         colour = own.image + 0.10 * rim[..., None] * board.light.beam
@@ -101,9 +109,9 @@ def show_land(board: Board, ground_labels: Labels) -> None:
 
 def _tufts(board: Board, mask: Array) -> None:
     """Grass before the eye."""
-    own = Board(board.size, board.rng, board.light, board.chance)
+    own = Board(board.size, board.light, board.chance)
     own.image[:] = board.image
-    flora.paint_tufts(own, np.random.default_rng(0), 0.80, 46)
+    flora.paint_tufts(own, TUFTS)
     board.lay(soft(mask), own.image)
 
 
@@ -131,27 +139,7 @@ def show_flowers(board: Board, labels: Labels) -> None:
     bed = light.lit("meadow", 0.30 + 0.25 * np.clip(board.chance.field(32), -1, 1)[..., None])
     board.lay(soft(mask) * 0.85, bed * rgb((0.72, 0.86, 0.70)))
     board.label(mask, "flower")
-    x, y, _ = board.chance.peaks(BLOOM_CELLS)
-    rare = board.chance.grid(BLOOM_CELLS)[::-1]
-    hues = [rgb(hue) for hue in BLOOMS[light.season]]
-    heart = ink(light.lit(rgb((1.0, 0.80, 0.28)), 0.9))
-    inks = [(ink(light.lit(hue, 0.40)), ink(light.lit(hue, 1.0)), heart) for hue in hues]
-    rows, columns = (np.asarray(v * board.size, int) for v in (y, x))
-    inside = mask[rows, columns]
-    with board.brush() as brush:
-        for bx, by in zip(x[inside], y[inside], strict=True):
-            which = int(rare[int(by * BLOOM_CELLS), int(bx * BLOOM_CELLS)] > 0.8)
-            flower(brush, (bx, by, float(0.0095 + 0.016 * max(0.0, by - 0.45))), inks[which])
-
-
-def flower(brush: object, place: tuple[float, float, float], inks: tuple) -> None:  # type: ignore[type-arg]
-    """Five petals around a heart."""
-    x, y, r = place
-    for shade, (dx, dy), share in ((inks[0], (0.12, 0.16), 0.62), (inks[1], (0.0, 0.0), 0.56)):
-        for turn in np.arange(5) * 2 * np.pi / 5 - np.pi / 2:
-            px, py = x + r * (0.62 * np.cos(turn) + dx), y + r * (0.62 * np.sin(turn) * 0.9 + dy)
-            brush.disc(px, py, r * share, shade)  # type: ignore[attr-defined]
-    brush.disc(x, y, r * 0.36, inks[2])  # type: ignore[attr-defined]
+    flora.paint_blossoms(board, mask)
 
 
 def show_water(board: Board, ground_labels: Labels, labels: Labels) -> None:
@@ -161,7 +149,7 @@ def show_water(board: Board, ground_labels: Labels, labels: Labels) -> None:
         shore = round(part.upper * 64) / 64
         mask = part.mask & open_water
         alpha = soft(mask)
-        water.paint_water(board, alpha, shore, 0.0)
+        water.paint_water(board, alpha, shore)
         _shore(board, part)
         board.label(mask, "water")
 

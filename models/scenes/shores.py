@@ -117,9 +117,7 @@ def fall(plan: Plan, horizon: float) -> None:
     plan.mark(outlines.pond((x, pool + deep * 0.9), (wide, deep), place), "water")
     outlines.waterfall(plan, x, lip, pool + deep * 0.2, width, place)
     start = max(pool + deep * 1.3, 0.75)
-    things: Things = [
-        *parts.scatter(plan, horizon, (start, 1.06), pick(plan, 1, 2, 4), 0.5, 0.95)
-    ]
+    things: Things = [*parts.scatter(plan, horizon, (start, 1.06), pick(plan, 1, 2, 4), 0.5, 0.95)]
     parts.stand(plan, things)
 
 

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.plan import Labels, cloudy
 from models.scenes.palette import MATERIALS, PALETTE, UNPAINTED
 from models.scenes.pen import draw_region
+from models.scenes.plan import Labels, cloudy
 
 BARE = len(MATERIALS)
 COLOURS: NDArray[np.uint8] = np.array([*PALETTE.values(), UNPAINTED], np.uint8)

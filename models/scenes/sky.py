@@ -1,18 +1,21 @@
-"""What is above: sky, sun or moon, stars, clouds of three kinds, rays and lightning.
+"""What is above: sky, sun or moon, stars, an overcast, rays, lightning and fog.
 
-Role: paint the sky on a `Board` and label what hands paint there. Chance comes as a generator of
-the thing's own. Coordinates in picture widths. Knows nothing of land or composition.
+Role: paint the sky on a `Board`. Coordinates in picture widths. Knows nothing of land, nor where
+clouds were drawn.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from models.scenes import noise, sprites
-from models.scenes.board import SQUARES, Board, Points, oval, smoothstep
+from models.scenes import noise
+from models.scenes.board import SQUARES, Board, smoothstep
 from models.scenes.light import DISC, GLOW, Array, mix, rgb
+from models.scenes.plan import Points, oval
 
-BOLT = 7
+BOLT = 7  # the flash: always the same, for nothing tells another one
+TILT = 0.4  # of the Milky Way
+RAYS = 150  # which line of noise the sun's rays follow
 
 
 def paint_sky(board: Board, horizon: float) -> None:
@@ -29,18 +32,18 @@ def paint_sky(board: Board, horizon: float) -> None:
     np.clip(board.image, 0, 1, out=board.image)
 
 
-def paint_milky_way(board: Board, place: float, tilt: float) -> None:
+def paint_milky_way(board: Board) -> None:
     """A pale band across a clear night."""
     light = board.light
     if light.time != "night" or light.weather != "clear":
         return
-    across = (board.x - 0.5 - tilt * 0.3) + tilt * board.y
+    across = (board.x - 0.5 - TILT * 0.3) + TILT * board.y
     clump = board.chance.cloud(4)
     band = np.exp(-((across / 0.16) ** 2)) * np.clip(0.5 + 0.4 * clump, 0, 1)
     board.image += (band * 0.16)[..., None] * mix(light.sky[2], (0.9, 0.8, 0.9), 0.3)
 
 
-def paint_stars(board: Board, rng: np.random.Generator, horizon: float) -> None:
+def paint_stars(board: Board, horizon: float) -> None:
     """Stars where bare sky is left; painted late, for water that mirrors them looks snowed on.
     They keep to a grid: strewn anywhere, they become dashes when a network paints them."""
     light = board.light
@@ -74,47 +77,7 @@ def paint_sun(board: Board, radius: float) -> None:
         board.lay(soft, rgb((0.5, 0.5, 0.55)))
 
 
-def paint_heap(board: Board, x: float, y: float, width: float, variant: int) -> None:
-    """A cumulus on its flat foot at `y`; an odd `variant` is mirrored."""
-    light, size = board.light, board.size
-    where = board.window(x - width * 0.52, y - width * 0.54, x + width * 0.52, y + 0.01)
-    rows = min(where[0].stop, size) - where[0].start
-    columns = min(where[1].stop, size) - where[1].start
-    if rows <= 0 or columns <= 0:
-        return
-    scale, turn = width * size / 256, -1 if variant % 2 else 1
-    corner = (x * size - 0.5 - where[1].start, y * size - 0.5 - where[0].start)
-    matrix = np.array([[scale * turn, 0.0], [0.0, scale]])
-    shift = np.array(corner) - matrix @ np.array([127.5, 125.0])
-    affine = np.concatenate([matrix, shift[:, None]], 1)
-    sheet = sprites.warp(sprites.cloud(variant // 2), affine, (columns, rows))
-    away = np.array([light.sun_x - x, y - width * 0.2 - light.sun_y])
-    away = away / max(0.2, float(np.hypot(*away)))
-    side, rise = sheet[..., 2].astype(np.float32) - 128, sheet[..., 3].astype(np.float32) - 128
-    tone = 128 + turn * side * float(away[0]) * 0.85 + rise * (0.45 + 0.45 * float(away[1]))
-    index = np.clip(tone, 0, 255).astype(np.uint8)
-    cover = sheet[..., 0] * np.float32(1 / 255)
-    fade = np.clip((y - board.y[where]) / (width * 0.09), 0.35, 1)
-    board.lay(cover * fade, _cloud_ramp(board)[index], None, where)
-    board.label(cover > 0.5, "cloud", where)
-
-
-def paint_streaks(board: Board, place: float, middle: float, thick: float, cover: float) -> None:
-    """Long flat clouds around the height `middle`, lit from below at the ends of the day."""
-    u = board.x * 0.19 + place
-    v = board.y * 2.2 + 0.04 * np.sin(board.x * 5 + place * 9) + place * 3
-    field = noise.at("soft", u, v) + 0.35 * noise.at("fbm", u * 3.4, v * 1.4)
-    near = 1.2 - ((board.y - middle) / thick) ** 2 * 1.2
-    amount = field * 0.55 + near - 1.35 + cover
-    shape = smoothstep(0.0, 0.16, amount)
-    ramp = _cloud_ramp(board)
-    low = board.light.time in ("dawn", "sunset")
-    tone = np.clip(205 - amount * 110 if low else 150 + amount * 120, 20, 250).astype(np.uint8)
-    board.lay(shape * 0.92, ramp[tone])
-    board.label(amount > 0.08, "cloud")
-
-
-def paint_overcast(board: Board, place: float, horizon: float) -> None:
+def paint_overcast(board: Board, horizon: float) -> None:
     """A ceiling of heavy clouds, dark bellies over paler rims; for rain and storm."""
     light = board.light
     depth = 1 / (0.25 + np.clip(horizon - board.y, 0.0, 1) * 2.6)
@@ -126,10 +89,9 @@ def paint_overcast(board: Board, place: float, horizon: float) -> None:
     high = smoothstep(0.02, 0.20, horizon - board.y)
     colour = mix(pale, dark, belly[..., None])
     board.lay(high * (0.95 if storm else 0.8), colour)
-    board.label((belly > 0.5) & (high > 0.5) & (board.labels == 0), "cloud")
 
 
-def _cloud_ramp(board: Board) -> Array:
+def cloud_ramp(board: Board) -> Array:
     """Colours (256, 3) of a cloud from its belly to its lit rim."""
     light = board.light
     top, middle, low = light.sky
@@ -154,12 +116,12 @@ def _cloud_ramp(board: Board) -> Array:
     return mix(mix(dark, bright, level), light.haze, veil)
 
 
-def paint_rays(board: Board, place: float, strength: float) -> None:
+def paint_rays(board: Board, strength: float) -> None:
     """Shafts of light that fan out from the sun over all that is painted."""
     light = board.light
     angle = np.arctan2(board.y - light.sun_y, board.x - light.sun_x)
     away = np.hypot(board.x - light.sun_x, board.y - light.sun_y)
-    line = noise.tile("soft")[int(place * 511)]
+    line = noise.tile("soft")[RAYS]
     shaft = np.interp(angle * 0.35 + 2.0, np.linspace(0, 4, 512), line).astype(np.float32)
     fall = np.exp(-away * 2.2) * smoothstep(0.03, 0.2, away)
     beam = np.clip(0.25 + 0.6 * shaft, 0, 1) * fall * strength
@@ -167,9 +129,9 @@ def paint_rays(board: Board, place: float, strength: float) -> None:
     board.image += beam[..., None].astype(np.float32) * warm * (1.1 - board.image)
 
 
-def paint_lightning(board: Board, rng: np.random.Generator, horizon: float) -> None:
+def paint_lightning(board: Board, horizon: float) -> None:
     """One forked flash down to the horizon, and its light in the clouds."""
-    rng = np.random.default_rng(BOLT)  # always the same flash: nothing tells another one
+    rng = np.random.default_rng(BOLT)
     x, heights = 0.7, np.linspace(0.0, horizon, 11)
     steps = np.cumsum(rng.uniform(-0.045, 0.045, 11))
     bolt: Points = list(zip(x + steps, heights, strict=True))
@@ -187,7 +149,7 @@ def paint_lightning(board: Board, rng: np.random.Generator, horizon: float) -> N
         brush.line(bolt, 0.004, rgb((1.0, 1.0, 1.0)))
 
 
-def paint_fog(board: Board, place: float, middle: float, thick: float, strength: float) -> None:
+def paint_fog(board: Board, middle: float, thick: float, strength: float) -> None:
     """A bank of mist with a torn upper edge, around the height `middle`."""
     torn = board.chance.cloud(4, 8)
     near = np.exp(-(((board.y - middle) / thick) ** 2))

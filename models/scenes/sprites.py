@@ -13,8 +13,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from models.scenes.board import FINE, Labels
 from models.scenes.light import Array
+from models.scenes.plan import FINE, Labels
 
 WIDE, HIGH = 224, 232  # of a tree's sprite
 FOOT, TALL = (112.0, 222.0), 208.0

@@ -91,7 +91,6 @@ def _inside(board: Board, torn: Array) -> Array:
 
 def ink(board: Board, image: Array) -> Array:
     """Pen outlines of uneven weight, hatching in the shade, thin washes of colour."""
-    size = board.size
     grey = cv2.cvtColor(np.asarray(image, np.float32), cv2.COLOR_RGB2GRAY)
     thumb = cv2.resize(grey, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
     low, high = np.percentile(thumb, (2, 98))

@@ -1,70 +1,51 @@
-"""Trees: sprites in the light of a scene, and the shadows that they cast.
+"""Trees: sprites in the light of a scene, and their shade on the ground.
 
 Role: paint one tree at a place, in its season's leaf, bent by a storm. Places are a tree's foot in
-picture widths; `far` 0 (near) to 1 fades it. Invariant: a tree's plain outline is labelled, not its
-every leaf. Knows nothing of where trees go.
+picture widths; `far` 0 (near) to 1 fades it. Knows nothing of where trees go.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from models.scenes import sprites
-from models.scenes.board import Board, Labels, Window
+from models.scenes.board import Board, Window
 from models.scenes.light import CROWNS, Array, Light, mix, rgb
+from models.scenes.outlines import Tree
+from models.scenes.plan import Labels
 from models.scenes.sprites import BROAD, FOOT, TALL, VARIANTS
 
 
-@dataclass(frozen=True)
-class Tree:
-    """What chance decided of one tree. `x`, `y` its foot, `high` its height, in picture widths."""
-
-    x: float
-    y: float
-    high: float
-    kind: str  # "conifer" or one of sprites.BROAD
-    variant: int
-    stretch: float = 1.0  # of its width; negative is mirrored
-
-
-def a_tree(rng: np.random.Generator, x: float, y: float, high: float, pointed: float = 0.5) -> Tree:
-    """A tree by chance, a conifer with the chance `pointed`. Always four draws."""
-    chance, kind = rng.random(), str(rng.choice(BROAD))
-    variant = int(rng.integers(8))
-    stretch = float(rng.uniform(-1, 1))
-    stretch = (0.88 + 0.26 * abs(stretch)) * (1 if stretch > 0 else -1)
-    return Tree(x, y, high, "conifer" if chance < pointed else kind, variant, stretch)
-
-
-def paint_tree(board: Board, tree: Tree, far: float, shadow: bool = True) -> None:
-    """The tree and, in clear weather, its shadow on the ground."""
+def paint_tree(board: Board, tree: Tree, far: float) -> None:
+    """The tree and its shade."""
     light = board.light
-    if shadow and light.weather != "fog":
-        _cast(board, tree, far)
+    _shade(board, tree, far)
     lean = 0.24 if light.weather == "storm" else 0.0
-    affine = _placing(board, tree, (lean, 1.0))
     where = _reach(board, tree, 0.62)
-    sheet = _warped(_levels(tree, light.season), affine, where, board.size)
+    sheet = _warped(_levels(tree), _placing(board, tree, (lean, 1.0)), where, board.size)
     if sheet is None:
         return
     cover = sheet[..., 0] * np.float32(1 / 255)
     board.lay(cover, _coloured(board, tree, sheet, far, where), None, where)
-    _outline(board, cover, where, tree, light.season)
+    board.label(cover > 0.45, "tree", where)
 
 
-def _outline(board: Board, cover: Array, where: Window, tree: Tree, season: str) -> None:
-    """Label a tree's plain shape: gaps between leaves closed, bare twigs as the crown they span."""
-    core = cover > 0.45
-    width = max(3, round(tree.high * board.size * (0.10 if season == "winter" else 0.05)) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    closed = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    board.label(closed > 0, "tree", where)
+def _shade(board: Board, tree: Tree, far: float) -> None:
+    """A soft oval on the ground, away from the light."""
+    light = board.light
+    wide = min(0.4 * tree.high * abs(tree.stretch), 0.25)
+    strength = {"clear": 0.40, "fog": 0.10, "rain": 0.16, "storm": 0.18}[light.weather]
+    x, y = tree.x - light.side * wide * 0.35, tree.y
+    where = board.window(x - wide * 1.6, y - wide * 0.5, x + wide * 1.6, y + wide * 0.5)
+    away = ((board.x[where] - x) / wide) ** 2 + ((board.y[where] - y) / (wide * 0.24)) ** 2
+    shade = np.clip(1.3 - away, 0, 1) * strength * (1 - far)
+    grounded = ~np.isin(board.labels[where], SHADELESS)
+    dark = board.image[where] * rgb((0.36, 0.40, 0.62))
+    board.lay(np.asarray(shade * grounded, np.float32), dark, None, where)
 
 
-def _levels(tree: Tree, season: str) -> tuple[Labels, ...]:
+def _levels(tree: Tree) -> tuple[Labels, ...]:
     if tree.kind == "conifer":
         return sprites.conifer(tree.variant)
     return sprites.broad(tree.kind, tree.variant % VARIANTS)
@@ -133,26 +114,6 @@ def _leaf(light: Light, kind: str) -> Array:
     if kind == "conifer":
         return light.base("conifer")
     return rgb(CROWNS[light.season][BROAD.index(kind)])
-
-
-def _cast(board: Board, tree: Tree, far: float) -> None:
-    """The tree's own silhouette laid on the ground, away from the sun."""
-    light = board.light
-    aside = np.clip((tree.x - light.sun_x) * 1.4, -1.1, 1.1)
-    low = 1.0 + 0.8 * (light.sun_y > 0.25)
-    up = (float(aside) * low * 0.7, -0.20 * low)
-    affine = _placing(board, tree, up)
-    h = tree.high
-    across = h * (0.62 + abs(up[0]))
-    where = board.window(tree.x - across, tree.y - h * 0.05, tree.x + across, tree.y + h * 0.45)
-    sheet = _warped(_levels(tree, light.season), affine, where, board.size)
-    if sheet is None:
-        return
-    strength = {"clear": 0.54, "rain": 0.16, "storm": 0.18}[light.weather] * (1 - far)
-    solid = cv2.blur(sheet[..., 0], (3, 3)) * np.float32(strength / 255)
-    grounded = ~np.isin(board.labels[where], SHADELESS)
-    ground = board.image[where]
-    board.lay(solid * grounded, ground * rgb((0.36, 0.40, 0.62)), None, where)
 
 
 SHADELESS = (0, 1, 2, 4)  # sky, cloud, sun, water: nothing casts a shadow on them

@@ -5,11 +5,16 @@ one square of standard normal numbers, and those are the noise that the network 
 scene. So a picture is what canvas, words and noise say, and there is nothing to guess: a network
 that only ever learns what is right needs no critic to be sharp. Every field here depends on the
 numbers near its place alone, as a convolution sees them. Invariants: the numbers are latent noise,
-(LATENTS, EDGE, EDGE), each latent's 16 as a square of 4 × 4; fields are float32 (size, size) of
+(T = TypeVar("T")
+LATENTS, EDGE, EDGE), each latent's 16 as a square of 4 × 4; fields are float32 (size, size) of
 about unit variance, the same at every size, only finer. Knows nothing of what is painted with it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -17,6 +22,7 @@ from numpy.typing import NDArray
 
 from models.scenes.light import Array
 
+T = TypeVar("T")
 LATENTS, EDGE = 16, 32
 CELLS = 128  # numbers across
 SALT = 21
@@ -30,6 +36,12 @@ def noise_of(seed: int) -> NDArray[np.float32]:
     )
 
 
+@lru_cache(maxsize=TILES)
+def tile(number: int, size: int) -> Chance:
+    """The chance of every scene whose number leaves the same rest by `TILES`."""
+    return Chance(noise_of(number), size)
+
+
 class Chance:
     """`noise` (LATENTS, EDGE, EDGE) seen as a picture of `size`."""
 
@@ -38,6 +50,13 @@ class Chance:
         self.cells = np.ascontiguousarray(fine.reshape(CELLS, CELLS))
         self.size = size
         self._known: dict[tuple[int, int], Array] = {}
+        self._kept: dict[Hashable, object] = {}
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What is the same for all scenes of a tile, made once."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return cast(T, self._kept[key])
 
     def grid(self, across: int, down: int = 0) -> Array:
         """Means of the numbers on a grid (down, across), of unit variance again."""

@@ -13,7 +13,8 @@ from models.scenes.light import BLOOMS, Array, rgb
 from models.scenes.plan import Points
 
 BLOSSOMS = 40  # cells across of the grid that they keep to
-GOLD = rgb((1.0, 0.80, 0.28))
+TOP = 0.80  # the height below which tufts of grass are seen
+GOLD, STRAW = rgb((1.0, 0.80, 0.28)), rgb((0.80, 0.76, 0.68))
 
 
 def paint_blossoms(board: Board, mask: Array) -> None:
@@ -41,24 +42,32 @@ def _bloom(brush: Brush, place: tuple[float, float, float], inks: tuple[Ink, Ink
     brush.disc(x, y, r * 0.36, inks[2])
 
 
-def paint_tufts(board: Board, top: float) -> None:
-    """Tufts of grass below the height `top`: dark blades behind, lit ones before."""
+def with_tufts(board: Board, picture: Array) -> Array:
+    """A meadow (size, size, 3) with tufts of grass before the eye: dark blades behind, lit ones
+    before."""
     light = board.light
-    x, y, _ = board.chance.peaks(64)
-    x, y = x[y > top + 0.02], y[y > top + 0.02] + 0.02
-    leans = np.linspace(-1, 1, 7)
-    base = light.base("meadow") if light.season != "winter" else rgb((0.80, 0.76, 0.68))
-    tones = [ink(light.lit(base * 0.92, amount)) for amount in (0.15, 0.42, 0.66)]
+    base = light.base("meadow") if light.season != "winter" else STRAW
+    tones = np.stack([light.lit(base * 0.92, amount) for amount in (0.15, 0.42, 0.66)])
     wind = 0.7 if light.weather == "storm" else 0.0
-    with board.brush(board.rows(max(0.0, top - 0.14))) as brush:
-        for i in range(len(y)):
-            near = float(np.clip((y[i] - top) / (1.06 - top), 0, 1))
-            high = 0.018 + 0.085 * near**1.5
-            for k, lean in enumerate(leans):
-                shade = tones[max(0, (k * 2) % 3 - (near > 0.75))]
-                brush.fill(
-                    _blade(x[i] + (k - 3) * high * 0.13, y[i], high, lean * 0.5 + wind), shade
-                )
+    share = board.chance.kept(("tufts", wind), lambda: _tufts(board, wind))
+    bare = 1 - share.sum(-1, keepdims=True)
+    return np.asarray(picture * np.clip(bare, 0, 1) + share @ tones, np.float32)
+
+
+def _tufts(board: Board, wind: float) -> Array:
+    """(size, size, 3): the shares of dark, middling and lit blades."""
+    x, y, _ = board.chance.peaks(64)
+    x, y = x[y > TOP + 0.02], y[y > TOP + 0.02] + 0.02
+    sheet = np.zeros((board.size, board.size, 3), np.uint8)
+    brush, inks = Brush(sheet, board.size), ((255, 0, 0), (0, 255, 0), (0, 0, 255))
+    for foot, below in zip(x, y, strict=True):
+        near = float(np.clip((below - TOP) / (1.06 - TOP), 0, 1))
+        high = 0.018 + 0.085 * near**1.5
+        for k, lean in enumerate(np.linspace(-1, 1, 7)):
+            shade = inks[max(0, (k * 2) % 3 - (near > 0.75))]
+            at = foot + (k - 3) * high * 0.13
+            brush.fill(_blade(at, below, high, lean * 0.5 + wind), shade)
+    return np.asarray(sheet * np.float32(1 / 255))
 
 
 def _blade(x: float, y: float, high: float, lean: float) -> Points:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.scenes.board import on_grid
 from models.scenes.captions import caption
 from models.scenes.compose import compose
 from models.scenes.palette import MATERIALS
@@ -73,10 +74,12 @@ def _drawn(
     what: tuple[int, int],
     kind: str | None,
 ) -> Scene:
-    """A plan as a hand draws it, and the painting of that; `what` is the seed and the size."""
+    """A plan as a hand draws it, and the painting of that; `what` is the seed and the size. Where
+    paper stays bare, the plan is as coarse as a layout network says it."""
     seed, size = what
     drawn = sketch(rng, plan, kind)
-    whole = clean(np.where(drawn == BARE, plan, drawn))
+    coarse = resized(on_grid(plan), PLAN)
+    whole = clean(np.where(drawn == BARE, coarse, drawn))
     painting = repaint(whole, words, seed, size)
     large = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_NEAREST)
     canvas = colour(large, rng)

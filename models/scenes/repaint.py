@@ -14,7 +14,7 @@ import numpy as np
 
 from models.scenes import buildings, rain, reveal, sky
 from models.scenes.board import Board
-from models.scenes.chance import Chance, noise_of
+from models.scenes.chance import TILES, tile as chance_of
 from models.scenes.light import MOODS, Light
 from models.scenes.plan import Labels
 from models.scenes.regions import WATER, behind, horizon_of, resized, sun_of
@@ -27,7 +27,7 @@ def repaint(labels: Labels, words: dict[str, str], tile: int, size: int) -> Labe
     labels = resized(labels, size)
     ground = behind(labels)
     horizon, sun = horizon_of(ground), sun_of(labels)
-    chance = Chance(noise_of(tile), size)
+    chance = chance_of(tile % TILES, size)
     board = Board(size, _light(words, sun), chance)
     _sky(board, labels, horizon, sun)
     reveal.show_mountains(board, ground)

@@ -28,9 +28,6 @@ from models.scenes.regions import (
     soft,
 )  # fmt: skip
 
-TUFTS = 0.80  # the height below which tufts of grass are seen
-FOLDS = (-0.05, 0.40, 0.50, 0.62, 0.77)  # heights of a meadow's folds
-
 
 def lit_edges(mask: Array, reach: float) -> Array:
     """-1 to 1 over a mask: how far its edge above is nearer than the one below."""
@@ -76,43 +73,19 @@ def show_mountains(board: Board, ground_labels: Labels) -> None:
         board.label(mask, "mountain")
 
 
-def fold_lines(board: Board) -> list[Array]:
-    """The folds of all land, the far before the near: heights (size,)."""
-    lines = []
-    for n, height in enumerate(FOLDS):
-        swing = board.chance.grid(5, 8)[n]
-        bend = cv2.resize(swing[None], (board.size, 1), interpolation=cv2.INTER_CUBIC)[0]
-        bend = cv2.GaussianBlur(bend[None], (0, 0), board.size * 0.06)[0]
-        lines.append(np.asarray(height + 0.028 * bend * (n > 0), np.float32))
-    return lines
-
-
 def show_land(board: Board, ground_labels: Labels) -> None:
-    """Meadow, sand and snow, in folds."""
+    """Meadow, sand and snow."""
     for number in LAND:
-        mask = ground_labels == number
+        mask, name = ground_labels == number, MATERIALS[number]
         if not mask.any():
             continue
-        name = MATERIALS[number]
-        own = Board(board.size, board.light, board.chance)
-        own.image[:] = board.image
-        for n, top in enumerate(fold_lines(board)):
-            ground.paint_fold(own, top, name, max(0.0, 0.42 - 0.13 * n))
         crest = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), board.size * 0.02)
         rim = np.clip(lit_edges(mask, 0.02), 0, 1) * (crest < 0.98)
-        colour = own.image + 0.10 * rim[..., None] * board.light.beam
+        colour = ground.land(board, name) + 0.10 * rim[..., None] * board.light.beam
+        if name == "meadow":
+            colour = flora.with_tufts(board, colour)
         board.lay(soft(mask), np.clip(colour, 0, 1))
         board.label(mask, name)
-        if name == "meadow":
-            _tufts(board, mask)
-
-
-def _tufts(board: Board, mask: Array) -> None:
-    """Grass before the eye."""
-    own = Board(board.size, board.light, board.chance)
-    own.image[:] = board.image
-    flora.paint_tufts(own, TUFTS)
-    board.lay(soft(mask), own.image)
 
 
 def show_path(board: Board, labels: Labels) -> None:

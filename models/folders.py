@@ -21,7 +21,7 @@ from models.base import CannotLoad, Progress
 
 ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 INDEX = "model_index.json"
-BESIDE = (INDEX, "canvas.json", "layout/*")
+BESIDE = (INDEX, "canvas.json", "constants.safetensors", "layout/*")
 CONFIGS = ("*/config.json",)
 SIZED = ("unet", "transformer", "vae")
 """Parts whose configs tell what a checkpoint paints."""

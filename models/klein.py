@@ -87,6 +87,7 @@ class Klein:
     dtype: torch.dtype = torch.float32
     fold: Fold | None = None
     layout: Layout | None = None
+    constants: None = None
     adapters: None = None
     optional: bool = True
     sampled: bool = False

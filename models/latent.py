@@ -16,7 +16,7 @@ It does not know: sessions beyond their rows, scheduling, sockets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -54,12 +54,19 @@ Pixels = NDArray[np.uint8]
 
 
 class LatentModel:
-    """See the module. `opener` opens the networks of some family."""
+    """See the module. `opener` opens the networks of some family; `completed` makes of a prompt
+    and a seed what the text encoders read, for a network that must be told more than people say."""
 
     def __init__(
-        self, opener: Opener, spec: ModelSpec, device: str = "cpu", dtype: str = "auto"
+        self,
+        opener: Opener,
+        spec: ModelSpec,
+        device: str = "cpu",
+        dtype: str = "auto",
+        completed: Callable[[str, int], str] = lambda prompt, seed: prompt,
     ) -> None:
         self.spec = spec
+        self._completed = completed
         self._opener, self._place = opener, choose_place(device, dtype)
         self._prompts = Prompts()
         self._parts: Networks | None = None
@@ -98,7 +105,7 @@ class LatentModel:
         for a folded canvas that a run starts from, which is encoded each time."""
         with _memory_errors():
             adapters = [self._chosen(request) for request in requests]
-            prompts = [str(request.params["prompt"]) for request in requests]
+            prompts = [self._prompt(request) for request in requests]
             said = [Said(text, worn) for text, worn in zip(prompts, adapters, strict=True)]
             words = self._prompts.embed(self.parts, said)
             guided = self._guidance(requests, adapters)
@@ -160,6 +167,9 @@ class LatentModel:
         canvas = self._canvas(request)
         return None if canvas is None else self.parts.encode_pictures(canvas[None])
 
+    def _prompt(self, request: Request) -> str:
+        return self._completed(str(request.params["prompt"]), int(request.params["seed"]))
+
     def _chosen(self, request: Request) -> Worn:
         """The adapters of a request, as they are now. Raises `InvalidParameter`."""
         known, text = self.parts.adapters, str(request.params.get(PARAMETER, ""))
@@ -192,7 +202,7 @@ class LatentModel:
         asked = [
             Looked(
                 self._canvas(each),
-                str(each.params["prompt"]),
+                self._prompt(each),
                 said,
                 int(each.params["seed"]),
                 worn.label,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from models.adapters import Adapters
 from models.base import Progress
+from models.constants import Constants
 from models.fold import Fold
 from models.layout import Layout
 from models.sigmas import Schedule
@@ -82,6 +83,10 @@ class Networks(Protocol):
     @property
     def layout(self) -> Layout | None:
         """What bare paper shows; None: it stays bare."""
+
+    @property
+    def constants(self) -> Constants | None:
+        """What the network knows by heart and is given beside the canvas; None: nothing."""
 
     def to(self, dtype: torch.dtype) -> None:
         """Run the networks in `dtype` from now on."""

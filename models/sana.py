@@ -106,6 +106,7 @@ class Sprint:
     embeds_guidance: bool = field(default=True, init=False)
     fold: None = field(default=None, init=False)
     layout: None = field(default=None, init=False)
+    constants: None = field(default=None, init=False)
     adapters: None = field(default=None, init=False)
 
     @property

@@ -24,6 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 from models import autoencoders
 from models.adapters import Adapters
 from models.base import CannotLoad, Progress
+from models.constants import FILE, Constants, open_constants
 from models.devices import move
 from models.fold import Fold, open_fold
 from models.folders import local
@@ -65,6 +66,7 @@ class Checkpoint:
     device: torch.device
     fold: Fold | None = None
     layout: Layout | None = None
+    constants: Constants | None = None
     quick: AutoencoderTiny | None = None
     adapters: Adapters | None = None
     dtype: torch.dtype = torch.float32
@@ -115,6 +117,8 @@ class Checkpoint:
         move([part for part in self.modules if part is not self.vae], self.device, dtype)
         if self.layout is not None:
             self.layout.to(self.device)  # in fp32: a seed's scene hangs on small numbers
+        if self.constants is not None:
+            self.constants = self.constants.to(self.device)
         for part in self._seeing:
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -239,8 +243,12 @@ def open_checkpoint(
         fold = open_fold(own)
     with refusing(own, "layout"):
         layout = open_layout(own)
+    with refusing(own, FILE):
+        constants = open_constants(own)
     texts = _texts(folder, parts, index)
-    checkpoint = Checkpoint(parts["unet"], parts["vae"], texts, schedule, device, fold, layout)
+    checkpoint = Checkpoint(
+        parts["unet"], parts["vae"], texts, schedule, device, fold, layout, constants
+    )
     if near:
         progress("loading tiny autoencoder", 1.0)
         checkpoint.quick = autoencoders.open_quick(near, checkpoint.channels, checkpoint.factor)
@@ -296,6 +304,7 @@ def _check_told(folder: str, parts: Checkpoint) -> None:
 def _check_channels(folder: str, parts: Checkpoint) -> None:
     """Whether the network takes latents, or latents and what is seen of a canvas."""
     latents, seen = parts.channels, parts.channels if parts.fold is None else parts.fold.channels
+    seen += 0 if parts.constants is None else parts.constants.channels
     if parts.beside not in (0, seen):
         raise CannotLoad(
             f"{folder}: its UNet takes {latents + parts.beside} channels, where latents have "

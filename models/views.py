@@ -2,8 +2,9 @@
 
 Role: from requests' canvases to tensors, only for what is new since the same session's last row.
 Where the folder has a layout network (`models.layout`), what bare paper shows follows from canvas,
-prompt and seed, so that a seed is the same scene at any number of steps and at any size. Invariant:
-a row's view doesn't depend on the rows beside it. Knows nothing of steps and latents.
+prompt and seed, so that a seed is the same scene at any number of steps and at any size; where it
+has constants (`models.constants`), the seed's lie beside the canvas. Invariant: a row's view
+doesn't depend on the rows beside it. Knows nothing of steps and latents.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ Pixels = NDArray[np.uint8]
 @dataclass(frozen=True)
 class View:
     """`canvas` (1, k, h, w), none for a network that sees none; `layout` (1, m, H, W) is what its
-    bare paper shows, if a layout network was asked; `digest` what both follow from."""
+    bare paper shows, if a layout network was asked; `seed` what its constants are chosen by;
+    `digest` what all follow from."""
 
     digest: bytes
     canvas: Tensor | None = None
     layout: Tensor | None = None
+    seed: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -48,19 +51,19 @@ class Looked:
     seed: int
     adapters: Hashable = ()
 
-    def digest(self, completed: bool) -> bytes:
-        """16 bytes, none without a picture. 0.2 ms at 256²."""
+    def digest(self, chosen: bool) -> bytes:
+        """16 bytes, none without a picture; `chosen`: also by prompt and seed. 0.2 ms at 256²."""
         if self.picture is None:
             return b""
         code = hashlib.blake2b(np.ascontiguousarray(self.picture).data, digest_size=16)
-        if completed:
+        if chosen:
             code.update(f"{self.seed} {self.adapters} {self.prompt}".encode())
         return code.digest()
 
 
 def views(parts: Networks, asked: Sequence[Looked], before: Iterable[View]) -> list[View]:
     """A view each: one of those `before` where it is the same, or new ones, encoded in one call."""
-    digests = [each.digest(parts.layout is not None) for each in asked]
+    digests = [each.digest(_chosen(parts)) for each in asked]
     known = {b"": View(b"")} | {view.digest: view for view in before}
     fresh = {d: each for d, each in zip(digests, asked, strict=True) if d not in known}
     if fresh:
@@ -71,19 +74,32 @@ def views(parts: Networks, asked: Sequence[Looked], before: Iterable[View]) -> l
     return [known[digest] for digest in digests]
 
 
+def _chosen(parts: Networks) -> bool:
+    """Whether a view follows from more than the canvas."""
+    return parts.layout is not None or parts.constants is not None
+
+
 def _completed(parts: Networks, digest: bytes, asked: Looked, canvas: Tensor) -> View:
-    if parts.layout is None:
-        return View(digest, canvas)
-    layout = planned(parts.layout, canvas, asked.words[0], asked.seed)
-    if layout is None:
-        return View(digest, canvas)
-    return View(digest, complete(canvas, layout, parts.layout.shape.cells), layout)
+    layout = None
+    if parts.layout is not None:
+        layout = planned(parts.layout, canvas, asked.words[0], asked.seed)
+    seen = _filled(parts, canvas, layout)
+    return View(digest, _known(parts, seen, asked.seed), layout, asked.seed)
 
 
 def finer_view(parts: Networks, view: View, picture: Pixels, edge: int) -> Tensor:
     """The same canvas as `view` for latents of `edge`: (1, k, edge, edge)."""
-    canvas = parts.see(picture[None], edge)
-    if view.layout is None or parts.layout is None:
+    return _known(parts, _filled(parts, parts.see(picture[None], edge), view.layout), view.seed)
+
+
+def _filled(parts: Networks, canvas: Tensor, layout: Tensor | None) -> Tensor:
+    """A canvas whose bare paper shows a layout."""
+    if layout is None or parts.layout is None:
         return canvas
     cells = parts.layout.shape.cells
-    return complete(canvas, enlarged(view.layout, edge * cells), cells)
+    wanted = canvas.shape[-1] * cells
+    return complete(canvas, enlarged(layout, wanted), cells)
+
+
+def _known(parts: Networks, canvas: Tensor, seed: int) -> Tensor:
+    return canvas if parts.constants is None else parts.constants.beside(canvas, seed)

@@ -87,6 +87,7 @@ class ZImage:
     embeds_guidance: bool = field(default=False, init=False)
     fold: None = field(default=None, init=False)
     layout: None = field(default=None, init=False)
+    constants: None = field(default=None, init=False)
     adapters: None = field(default=None, init=False)
 
     @property

@@ -1,12 +1,12 @@
 """What is asked of the networks in training: canvases as hands drew them, and captions.
 
-Role: from a data set to folded canvases, the true label maps beside them, tokens and known words.
-Captions get unknown words and are at times empty. Knows nothing of latents and losses.
+Role: from a data set to folded canvases, the true label maps beside them, and tokens. Captions get
+unknown words and are at times empty; every group's word is added where a caption leaves it out.
+Knows nothing of latents and losses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from models.layout import complete, unfolded
 from models.scenes.dataset import Dataset
 from models.scenes.nets import FOLD, tokenize
 from models.scenes.sketch import BARE
-from models.scenes.words import said
+from models.scenes.words import with_words
 
 EMPTY_PROMPTS = 0.08
 STRANGE_PROMPTS = 0.2
@@ -27,51 +27,40 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 Numbers = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Scenes (n,), and which of each one's canvases (n,)."""
-
-    scenes: Numbers
-    variants: Numbers
-
-
 class Requests:
-    """Draws what is asked for."""
+    """Draws what is asked for. Scenes are numbers (n,) of the data set."""
 
     def __init__(self, data: Dataset, tokenizer: CLIPTokenizer) -> None:
         self.data, self.tokenizer = data, tokenizer
 
-    def rows(self, rng: np.random.Generator, count: int) -> Choice:
+    def scenes(self, rng: np.random.Generator, count: int) -> Numbers:
         """Any of them."""
-        scenes = rng.integers(0, len(self.data), count)
-        variants = rng.integers(0, self.data.canvases.shape[1], count)
-        return Choice(scenes, variants)
+        return rng.integers(0, len(self.data), count)
 
     def drawn(
-        self, rng: np.random.Generator, rows: Choice, edge: int, bare: float = 0.0
+        self, rng: np.random.Generator, scenes: Numbers, edge: int, bare: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         """Folded canvases (n, k, edge, edge), a share of them `bare` on top of those that are
         anyway; and what is truly there: shares of materials (n, k', edge · cells, edge · cells)."""
-        each = zip(rows.scenes.tolist(), rows.variants.tolist(), strict=True)
-        pairs = zip(*(self._one(rng, row, edge, bare) for row in each), strict=True)
+        pairs = zip(*(self._one(rng, scene, edge, bare) for scene in scenes.tolist()), strict=True)
         canvases, truths = (torch.from_numpy(np.stack(each)) for each in pairs)
         return canvases, unfolded(truths, FOLD.cells)[:, :-1]
 
-    def completed(self, rng: np.random.Generator, rows: Choice, edge: int) -> Tensor:
+    def completed(self, rng: np.random.Generator, scenes: Numbers, edge: int) -> Tensor:
         """Folded canvases whose bare paper shows what is truly there."""
-        return complete(*self.drawn(rng, rows, edge), FOLD.cells)
+        return complete(*self.drawn(rng, scenes, edge), FOLD.cells)
 
-    def worded(self, rng: np.random.Generator, scenes: Numbers) -> tuple[Tensor, Tensor]:
-        """Tokens (n, 32), and the words that they say (n, groups), as `words.said`; int64."""
-        prompts = [prompt(rng, self.data.captions[i]) for i in scenes]
-        words = [said(text, self.data.words[i]) for text, i in zip(prompts, scenes, strict=True)]
-        return tokenize(self.tokenizer, prompts), torch.tensor(words)
+    def worded(self, rng: np.random.Generator, scenes: Numbers) -> Tensor:
+        """Tokens (n, 32) int64."""
+        captions, words = self.data.captions, self.data.words
+        texts = [with_words(prompt(rng, captions[i]), words[i]) for i in scenes]
+        return tokenize(self.tokenizer, texts)
 
     def _one(
-        self, rng: np.random.Generator, row: tuple[int, int], edge: int, bare: float
+        self, rng: np.random.Generator, scene: int, edge: int, bare: float
     ) -> tuple[Numbers, Numbers]:
-        """Folded canvas and truth of one scene and variant."""
-        picture, labels = self.data.canvas(*row, rng), self.data.maps[row[0]]
+        """Folded canvas and truth of one scene."""
+        picture, labels = self.data.canvas(scene, rng), self.data.maps[scene]
         truth = FOLD.shares(labels, edge)
         if rng.random() < bare:
             return FOLD.shares(np.full_like(labels, BARE), edge), truth

@@ -119,6 +119,14 @@ class Brush:
         cv2.polylines(self.pixels, [points], False, ink(colour), thick, cv2.LINE_AA, FINE)
 
 
+def jumps(forms: Labels) -> Array:
+    """1 where a form borders on another."""
+    jump = np.zeros(forms.shape, np.float32)
+    jump[:, 1:] = forms[:, 1:] != forms[:, :-1]
+    jump[1:] = np.maximum(jump[1:], forms[1:] != forms[:-1])
+    return jump
+
+
 def ink(colour: Array | Ink) -> Ink:
     """A colour as OpenCV draws it; worth keeping where one is used again and again."""
     if isinstance(colour, tuple):

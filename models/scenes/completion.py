@@ -91,9 +91,9 @@ def train_layout(
 
 
 def _rows(rng: np.random.Generator, asked: Requests, say: Say, count: int, edge: int) -> Rows:
-    rows = asked.rows(rng, count)
-    canvas, true = asked.drawn(rng, rows, edge, BARE_TOO)
-    words = say(asked.worded(rng, rows.scenes)[0])
+    scenes = asked.scenes(rng, count)
+    canvas, true = asked.drawn(rng, scenes, edge, BARE_TOO)
+    words = say(asked.worded(rng, scenes))
     return Rows(canvas.to(words.device), true.to(words.device), words)
 
 

@@ -1,7 +1,7 @@
 """The data set: many painted scenes in files that training can map into memory.
 
 Role: paint scenes in worker processes, once, and open them. Layout of a folder: `paintings.npy`
-(n, size, size, 3) uint8; `canvases.npy` (n, variants, size, size) uint8 labels with `BARE`;
+(n, size, size, 3) uint8; `canvases.npy` (n, size, size) uint8 labels with `BARE`;
 `maps.npy` (n, 64, 64) uint8, the true labels in large; `captions.json` n lists of wordings;
 `words.json` n dicts; `done.json` last, so that a folder without it is unfinished. Invariant: scene
 i is the painter's seed i; held-out scenes are seeds from `HELD_OUT` up and never painted here.
@@ -53,9 +53,9 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.paintings)
 
-    def canvas(self, index: int, variant: int, rng: np.random.Generator | None = None) -> Bytes:
+    def canvas(self, index: int, rng: np.random.Generator | None = None) -> Bytes:
         """A canvas (size, size, 3) uint8; with `rng` its colours may be a little off."""
-        return colour(self.canvases[index, variant], rng)
+        return colour(self.canvases[index], rng)
 
     def check(self) -> None:
         """Raises `StrangeDataset` unless the last picture, painted again, is the one held."""
@@ -87,9 +87,9 @@ def held_out(count: int, size: int = 256) -> Iterator[Scene]:
         yield paint_scene(HELD_OUT + index, size)
 
 
-def prepare(folder: Path, count: int, size: int = 256, variants: int = 2, jobs: int = 0) -> Dataset:
+def prepare(folder: Path, count: int, size: int = 256, jobs: int = 0) -> Dataset:
     """Open the data set in `folder`; paint it first if it isn't there whole."""
-    plan = {"count": count, "size": size, "variants": variants}
+    plan = {"count": count, "size": size}
     done = folder / "done.json"
     if not done.exists() or json.loads(done.read_text()) != plan:
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,15 +110,15 @@ def open_dataset(folder: Path) -> Dataset:
 
 
 def _paint_all(folder: Path, plan: dict[str, int], jobs: int) -> None:
-    count, size, variants = plan["count"], plan["size"], plan["variants"]
+    count, size = plan["count"], plan["size"]
     open_memmap = np.lib.format.open_memmap
     paintings = open_memmap(folder / "paintings.npy", "w+", np.uint8, (count, size, size, 3))
-    canvases = open_memmap(folder / "canvases.npy", "w+", np.uint8, (count, variants, size, size))
+    canvases = open_memmap(folder / "canvases.npy", "w+", np.uint8, (count, size, size))
     maps = open_memmap(folder / "maps.npy", "w+", np.uint8, (count, GRID, GRID))
     captions: list[list[str]] = [[] for _ in range(count)]
     words: list[dict[str, str]] = [{} for _ in range(count)]
     began = time.monotonic()
-    tasks = ((index, size, variants) for index in range(count))
+    tasks = ((index, size) for index in range(count))
     with multiprocessing.get_context("spawn").Pool(jobs, _alone) as pool:
         for done, row in enumerate(pool.imap_unordered(_row, tasks, chunksize=8), 1):
             index, paintings[index], canvases[index], captions[index], words[index], maps[index] = (
@@ -135,10 +135,11 @@ def _alone() -> None:
     cv2.setNumThreads(1)  # one process a core; OpenCV's own threads would only fight over them
 
 
-def _row(task: tuple[int, int, int]) -> Row:
-    index, size, variants = task
+def _row(task: tuple[int, int]) -> Row:
+    index, size = task
     scene = paint_scene(index, size)
     rng = np.random.default_rng([index, 11])
-    canvases = np.stack([scene.drawn] * variants)
     captions = [caption(rng, scene.words, scene.materials) for _ in range(WORDINGS)]
-    return index, scene.painting, canvases, captions, scene.words, on_grid(scene.labels)
+    canvas = cv2.resize(scene.drawn, (size, size), interpolation=cv2.INTER_NEAREST)
+    words = scene.words, on_grid(scene.labels)
+    return index, scene.painting, np.asarray(canvas, np.uint8), captions, *words

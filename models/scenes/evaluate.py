@@ -29,7 +29,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m models.scenes.evaluate", description=__doc__)
     top.add_argument("--weights", type=Path, default=WEIGHTS)
     top.add_argument("--run", type=Path, default=Path("runs/scenes"), help="the training's folder")
-    top.add_argument("--teacher", type=Path, help="the undistilled network; RUN/teacher by itself")
     top.add_argument("--docs", type=Path, default=Path("docs"))
     top.add_argument("--scenes", type=int, default=256, help="held-out scenes to judge")
     top.add_argument("--sheets", action="store_true", help="only the sheets")
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.sheets:
         data = opened(options.run)
         judge = _judge(data, options.run)
-        figures = list(told(examine(studio, _teacher(options), judge, data, options.scenes)))
+        figures = list(told(examine(studio, judge, data, options.scenes)))
         write_figures(options.docs / "scenes.md", figures, summary(figures, options.scenes))
     for path in sheets.write_all(studio, options.docs / "images"):
         print(path, flush=True)
@@ -64,22 +63,12 @@ def _judge(data: Dataset, run: Path) -> Judge:
         raise SystemExit(f"{run / 'data'}: {error}") from None
 
 
-def _teacher(options: argparse.Namespace) -> Studio | None:
-    """The teacher's studio; none where nothing was asked for and the run has none."""
-    folder = options.teacher or options.run / "teacher"
-    if options.teacher is None and not folder.exists():
-        return None
-    return Studio(folder)
-
-
-def examine(
-    studio: Paints, teacher: Paints | None, judge: Reads, data: Dataset, count: int
-) -> Iterator[Figure]:
+def examine(studio: Paints, judge: Reads, data: Dataset, count: int) -> Iterator[Figure]:
     """Every figure, as it is found."""
     exam = exams.Exam(list(held_out(count)))
     others = np.stack([paint_scene(HELD_OUT + count + i).painting for i in range(count)])
     yield from exams.autoencoder(studio, exam)
-    yield from exams.few_steps(studio, teacher, exam, others)
+    yield from exams.few_steps(studio, exam, others)
     yield from exams.obedience(studio, judge, exam)
     yield from exams.regions(studio, judge, exam)
     yield from exams.variety(studio)
@@ -104,8 +93,6 @@ def summary(figures: Sequence[Figure], scenes: int) -> str:
     met = sum(figure.met for figure in asked)
     blind = [figure.name for figure in asked if not figure.watchful]
     text = f"{met} of {len(asked)} figures are as asked, on {scenes} held-out scenes."
-    if not any("teacher" in figure.name for figure in figures):
-        text += " The ratios to a teacher's distance are left out: there was no teacher."
     if blind:
         text += f" A planted fault wasn't seen by: {', '.join(blind)}."
     return text

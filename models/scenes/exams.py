@@ -24,8 +24,9 @@ from models.scenes.palette import MATERIALS, STRANGERS, UNPAINTED
 from models.scenes.report import Fault, Figure
 from models.scenes.sketch import colour
 from models.scenes.studio import Paints
+from models.scenes.words import with_words
 
-TEACHER_STEPS = 32
+MANY_STEPS = 32
 RATIOS = {4: 1.15, 2: 1.3, 1: 1.6}
 OBEYED = {"time": 0.95, "season": 0.90, "weather": 0.85, "style": 0.90}
 CLEAR_SHARE = 0.75  # of a place; without it the place lies on an edge and isn't counted
@@ -54,8 +55,9 @@ class Exam:
         return list(range(len(self.scenes)))
 
     @property
-    def captions(self) -> list[str]:
-        return [scene.caption for scene in self.scenes]
+    def prompts(self) -> list[str]:
+        """Captions with the words that they leave out."""
+        return [with_words(scene.caption, scene.words) for scene in self.scenes]
 
     @property
     def words(self) -> list[dict[str, str]]:
@@ -83,18 +85,14 @@ def _sharp(name: str, ours: Bytes, truths: Bytes, asked: float | None, note: str
     return Figure(name, measures.sharpness(ours) / whole, asked=asked, note=note, fault=fault)
 
 
-def few_steps(
-    studio: Paints, teacher: Paints | None, exam: Exam, others: Bytes
-) -> Iterator[Figure]:
-    """Patch distances of 4, 2 and 1 steps to the paintings, the teacher's, the floor; sharpness."""
-    asked = exam.canvases, exam.captions, exam.seeds
+def few_steps(studio: Paints, exam: Exam, others: Bytes) -> Iterator[Figure]:
+    """Patch distances of 4, 2 and 1 steps to the paintings, that of many steps, the floor;
+    sharpness."""
+    asked = exam.canvases, exam.prompts, exam.seeds
     floor = patch_distance(others, exam.truths)
     yield Figure("patch distance, other paintings", floor, "{:.0f}", note="the floor")
-    base = None
-    if teacher is not None:
-        base = patch_distance(teacher.paint(*asked, TEACHER_STEPS), exam.truths)
-        note = f"{TEACHER_STEPS} steps, undistilled"
-        yield Figure("patch distance, teacher", base, "{:.0f}", note=note)
+    base = patch_distance(studio.paint(*asked, MANY_STEPS), exam.truths)
+    yield Figure(f"patch distance, {MANY_STEPS} steps", base, "{:.0f}", note="the whole way")
     for steps, most in RATIOS.items():
         pictures = studio.paint(*asked, steps)
         yield _distance(steps, pictures, exam.truths, base, most)
@@ -108,15 +106,11 @@ def _steps(count: int) -> str:
     return "1 step" if count == 1 else f"{count} steps"
 
 
-def _distance(
-    steps: int, pictures: Bytes, truths: Bytes, base: float | None, most: float
-) -> Figure:
-    """The ratio to the teacher's distance, or where there is no teacher the distance alone."""
+def _distance(steps: int, pictures: Bytes, truths: Bytes, base: float, most: float) -> Figure:
+    """The ratio to the distance of many steps."""
     name, far = f"patch distance, {_steps(steps)}", patch_distance(pictures, truths)
-    if base is None:
-        return Figure(name, far, "{:.0f}", note="no teacher to compare with")
     soft = patch_distance(measures.blurred(pictures, SOFT), truths)
-    note = f"of the teacher's; itself {far:.0f}"
+    note = f"of {MANY_STEPS} steps'; itself {far:.0f}"
     return Figure(name, far / base, "{:.2f}", most, True, note, Fault("blurred", soft / base))
 
 
@@ -249,7 +243,7 @@ def stability(studio: Paints, exam: Exam, count: int = 32) -> Iterator[Figure]:
     before = whole_canvases(scenes)
     pairs = [edited(canvas, number) for number, canvas in enumerate(before)]
     after, far = np.stack([p[0] for p in pairs]), np.stack([p[1] for p in pairs])
-    prompts, seeds = exam.captions[: len(scenes)], exam.seeds[: len(scenes)]
+    prompts, seeds = exam.prompts[: len(scenes)], exam.seeds[: len(scenes)]
     other = [seed + ANOTHER for seed in seeds]
     for steps in (4, 1):
         first = studio.paint(before, prompts, seeds, steps)

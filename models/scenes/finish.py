@@ -28,6 +28,7 @@ from models.scenes.autoencoder import crops, to_tensor
 from models.scenes.dataset import Dataset
 from models.scenes.loop import Loop, Plan, half_precision
 from models.scenes.sharpen import detail, encoded_loss
+from models.scenes.words import with_words
 from models.unet import Checkpoint
 
 STEPS = (1, 1, 2, 4)
@@ -65,14 +66,11 @@ def answers(model: LatentModel, data: Dataset, count: int) -> Answers:
 def _made(
     model: LatentModel, data: Dataset, scenes: list[int], steps: int, rng: np.random.Generator
 ) -> list[Tensor]:
-    known = model.spec.defaults() | {"steps": steps}
-    requests = [
-        Request(
-            "", model.spec.name, 0, 0, known | {"prompt": data.captions[i][0], "seed": i},
-            {"canvas": data.canvas(i, 0, rng)},
-        )
-        for i in scenes
-    ]  # fmt: skip
+    known, requests = model.spec.defaults() | {"steps": steps}, []
+    for i in scenes:
+        asked = known | {"prompt": with_words(data.captions[i][0], data.words[i]), "seed": i}
+        canvas = {"canvas": data.canvas(i, rng)}
+        requests.append(Request("", model.spec.name, 0, 0, asked, canvas))
     rows = cast("list[Row]", model.begin(requests, [None] * len(requests)))
     while rows[0].step < rows[0].steps:
         model.step(rows)

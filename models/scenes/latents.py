@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from torch import Tensor, nn
 
@@ -32,12 +31,10 @@ DRAWN = 4000  # canvases encoded, for strengths below 1
 
 @dataclass(frozen=True)
 class Latents:
-    """fp16. `paintings` (n, c, h, w); `small` (n, c, h/2, w/2): the same at half the size. Of the
-    first scenes also: `canvases` (at most n, c, h, w), paintings at twice the size, `fine` and
-    merely `enlarged` (at most n, c, 2h, 2w)."""
+    """fp16. `paintings` (n, c, h, w). Of the first scenes also: `canvases` (at most n, c, h, w),
+    paintings at twice the size, `fine` and merely `enlarged` (at most n, c, 2h, 2w)."""
 
     paintings: Tensor
-    small: Tensor
     canvases: Tensor
     fine: Tensor
     enlarged: Tensor
@@ -54,11 +51,8 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, fine: Dataset, folder: Path)
     def plain(i: int) -> Tensor:
         return to_tensor(data.paintings[i : i + 1])
 
-    def half(i: int) -> Tensor:
-        return F.avg_pool2d(plain(i), 2)
-
     def canvas(i: int) -> Tensor:
-        return to_tensor(data.canvas(i, 0, rng)[None])
+        return to_tensor(data.canvas(i, rng)[None])
 
     def fine_picture(i: int) -> Tensor:
         return to_tensor(fine.paintings[i : i + 1])
@@ -76,7 +70,6 @@ def encode_all(vae: AutoencoderTiny, data: Dataset, fine: Dataset, folder: Path)
     count = len(data)
     return Latents(
         kept("paintings", count, plain),
-        kept("small", count, half),
         kept("canvases", min(DRAWN, count), canvas),
         kept("fine", len(fine), fine_picture),
         kept("enlarged", len(fine), large),
@@ -143,7 +136,7 @@ def calibrate(vae: AutoencoderTiny, raw: Latents) -> None:
 def normalised(vae: AutoencoderTiny, raw: Latents) -> Latents:
     """The latents by the config's numbers."""
     shift, scale = vae.config.shift_factor, vae.config.scaling_factor
-    parts = (raw.paintings, raw.small, raw.canvases, raw.fine, raw.enlarged)
+    parts = (raw.paintings, raw.canvases, raw.fine, raw.enlarged)
     return Latents(*((part - shift) * scale for part in parts))
 
 

@@ -17,6 +17,7 @@ from models.base import (
 )
 from models.latent import LatentModel
 from models.scenes.palette import PALETTE, UNPAINTED, VOCABULARY
+from models.scenes.words import completed
 from models.unet import opener
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -54,4 +55,4 @@ SPEC = ModelSpec(
 
 def build(device: str = "cpu", dtype: str = "auto", weights: str = str(WEIGHTS)) -> LatentModel:
     """An unloaded `scenes` model; `weights` is a folder of the same layout."""
-    return LatentModel(opener(weights), SPEC, device, dtype)
+    return LatentModel(opener(weights), SPEC, device, dtype, completed)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
@@ -20,14 +21,17 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from models.constants import FILE, Constants, open_constants, save_constants
 from models.fold import Fold
+from models.scenes.chance import TILES
 from models.scenes.palette import PALETTE, UNPAINTED
 
 WEIGHTS = Path(__file__).parent / "weights"
 TOKENS = 32
 ENTRIES = 1200  # of the tokenizer
 FOLD = Fold((*PALETTE.values(), UNPAINTED))
-SCALES = 3  # sizes that the network is told apart: half, plain, double
+SCALES = 3  # sizes that the network can be told apart: half, plain, double
+LOUD = 20.0
 START, END = "<|startoftext|>", "<|endoftext|>"
 INDEX = {
     "_class_name": "StableDiffusionInstructPix2PixPipeline",
@@ -53,37 +57,68 @@ class Shape:
     decoder_blocks: tuple[int, ...] = (5,)
     latents: int = 16
     channels: tuple[int, int, int] = (128, 160, 192)
+    constants: int = 64
     text: int = 128
     text_layers: int = 2
 
 
 class Painter(nn.Module):
-    """The network, and the text encoder that feeds it."""
+    """The network, the text encoder that feeds it, and its learnt constants: a table of `constants`
+    channels for every place of each tile, at both sizes."""
 
-    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel, constants: int) -> None:
         super().__init__()
         self.unet = unet
         self.text = text
+        edges = {scale: unet.config.sample_size * times for scale, times in ((1, 1), (2, 2))}
+        self.tables = nn.ModuleDict(
+            {str(scale): nn.Embedding(TILES * edge**2, constants) for scale, edge in edges.items()}
+        )
+        for table in self.tables.values():
+            nn.init.normal_(cast(nn.Embedding, table).weight, std=1 / LOUD)
 
     def forward(
-        self, noisy: Tensor, canvas: Tensor, sigma: Tensor, tokens: Tensor, scale: int
+        self,
+        noisy: Tensor,
+        canvas: Tensor,
+        sigma: Tensor,
+        tokens: Tensor,
+        scale: int,
+        tiles: Tensor,
     ) -> Tensor:
         """The velocity (noise − clean) at `noisy` (n, c, h, w); canvas (n, k, h, w) folded; sigma
-        (n,) 0–1; tokens (n, 32); `scale` 0, 1 or 2: pictures of half, plain or double size."""
+        (n,) 0–1; tokens (n, 32); `scale` 1 or 2: pictures of plain or double size; tiles (n,)."""
         words = self.text(tokens).last_hidden_state
-        both = torch.cat([noisy, canvas], 1).contiguous(memory_format=torch.channels_last)
+        all_ = torch.cat([noisy, canvas, self.constants(scale)[tiles]], 1)
         scales = torch.full((len(noisy),), scale, device=noisy.device)
-        velocity: Tensor = self.unet(both, sigma * 1000, words, class_labels=scales).sample
+        velocity: Tensor = self.unet(
+            all_.contiguous(memory_format=torch.channels_last),
+            sigma * 1000,
+            words,
+            class_labels=scales,
+        ).sample
         return velocity
 
+    def constants(self, scale: int) -> Tensor:
+        """(TILES, constants, edge, edge). The table holds small numbers, so that an optimizer whose
+        steps are all alike moves them fast."""
+        weight = cast(nn.Embedding, self.tables[str(scale)]).weight
+        edge = self.unet.config.sample_size * scale
+        return LOUD * weight.view(TILES, edge, edge, -1).permute(0, 3, 1, 2)
 
-def bare_paper(like: Tensor) -> Tensor:
-    """The folded canvas (n, k, h, w) of bare paper, of as many rows and places as (n, c, h, w)."""
-    count, _, height, width = like.shape
-    paper = like.new_zeros(count, FOLD.channels, height, width)
-    kinds = len(FOLD.colours)
-    paper[:, kinds - 1 :: kinds] = 1
-    return paper
+    def known(self) -> Constants:
+        """The constants as they are served."""
+        with torch.no_grad():
+            tables = [self.constants(scale).cpu() for scale in (1, 2)]
+        return Constants({table.shape[-1]: table for table in tables})
+
+    def remember(self, constants: Constants) -> None:
+        """Take the constants of a folder."""
+        with torch.no_grad():
+            for edge, table in constants.tables.items():
+                scale = str(edge // self.unet.config.sample_size)
+                rows = table.permute(0, 2, 3, 1).reshape(-1, table.shape[1]) / LOUD
+                cast(nn.Embedding, self.tables[scale]).weight.copy_(rows)
 
 
 def make_autoencoder(shape: Shape) -> AutoencoderTiny:
@@ -104,7 +139,7 @@ def make_autoencoder(shape: Shape) -> AutoencoderTiny:
 def make_painter(shape: Shape, vocabulary: int) -> Painter:
     unet = UNet2DConditionModel(
         sample_size=32,
-        in_channels=shape.latents + FOLD.channels,
+        in_channels=shape.latents + FOLD.channels + shape.constants,
         out_channels=shape.latents,
         num_class_embeds=SCALES,
         block_out_channels=shape.channels,
@@ -133,7 +168,7 @@ def make_painter(shape: Shape, vocabulary: int) -> Painter:
             pad_token_id=vocabulary - 1,
         )
     )
-    return Painter(unet.to(memory_format=torch.channels_last), text)
+    return Painter(unet.to(memory_format=torch.channels_last), text, shape.constants)
 
 
 def plain_attention(painter: Painter) -> None:
@@ -188,6 +223,7 @@ def save_weights(
 ) -> None:
     """Write a whole diffusers folder, half precision. The networks given are turned to fp16."""
     folder.mkdir(parents=True, exist_ok=True)
+    save_constants(painter.known(), folder)
     nn.Module.half(vae)
     nn.Module.half(painter)
     vae.save_pretrained(folder / "vae")
@@ -213,6 +249,10 @@ def open_weights(folder: Path = WEIGHTS) -> tuple[AutoencoderTiny, Painter, CLIP
     vae = AutoencoderTiny.from_pretrained(folder / "vae", **plain)
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", **plain)
     text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
-    painter = Painter(unet.to(memory_format=torch.channels_last).eval(), text.eval())
+    constants = open_constants(folder)
+    if constants is None:
+        raise FileNotFoundError(f"{folder} has no {FILE}")
+    painter = Painter(unet.to(memory_format=torch.channels_last), text, constants.channels)
+    painter.remember(constants)
     tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"))
-    return vae.to(memory_format=torch.channels_last).eval(), painter, tokenizer
+    return vae.to(memory_format=torch.channels_last).eval(), painter.eval(), tokenizer

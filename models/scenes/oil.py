@@ -1,9 +1,9 @@
-"""Oil: a picture laid again in brush strokes that follow its forms, with light on the paint.
+"""Oil: a picture laid again in brush strokes, with light on the paint.
 
 Role: broad strokes first, finer ones where the picture has detail, each one colour; the paint's
 thickness is drawn along and lit from the sun's side. Invariants: strokes lie on jittered grids in
-picture widths, as many at every size; the direction of a stroke follows the picture's edges, and
-lies level in the sky and on water. Knows nothing of composition.
+picture widths, as many at every size; where they are and how they lean, a tile says. Knows nothing
+of composition.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ import cv2
 import numpy as np
 
 from models.scenes import noise
-from models.scenes.board import Board
+from models.scenes.board import Board, jumps
 from models.scenes.chance import Chance
 from models.scenes.light import Array
 from models.scenes.plan import FINE
 
 LAYERS = ((22, 0.105, 0.036, -1.0), (44, 0.042, 0.0165, 0.022), (68, 0.025, 0.0092, 0.060))
 """Of each layer: strokes across, their length and width, and the least detail that they are for."""
+LYING = (0, 1, 4)  # sky, cloud and water
+SMALL = (2, 9, 10, 11)  # sun, houses, ways and flowers
 WORK = 96  # cells across of the maps of direction and detail
 
 
 def oil(board: Board, image: Array) -> Array:
     """The picture (size, size, 3) in 0–1, in strokes."""
     size = board.size
-    angle, detail = _direction(image)
+    angle, detail = _direction(board)
     paint = np.concatenate([image, np.full((size, size, 1), 0.5, np.float32)], -1)
     paint = np.ascontiguousarray((paint * 255).astype(np.uint8))
     for across, long, wide, least in LAYERS:
@@ -41,15 +43,19 @@ def oil(board: Board, image: Array) -> Array:
     )
 
 
-def _direction(image: Array) -> tuple[Array, Array]:
-    """Angle of strokes and amount of detail, (WORK, WORK), from the smoothed structure tensor."""
-    small = cv2.resize(np.asarray(image, np.float32), (WORK, WORK), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    gx, gy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    xx, yy, xy = (cv2.GaussianBlur(part, (0, 0), 2.0) for part in (gx * gx, gy * gy, gx * gy))
-    angle = 0.5 * np.arctan2(2 * xy, xx - yy - 2e-4) + np.pi / 2
-    lively = np.sqrt(gx * gx + gy * gy)
-    return angle, cv2.GaussianBlur(lively, (0, 0), 0.8)
+def _direction(board: Board) -> tuple[Array, Array]:
+    """Angle of strokes and amount of detail, (WORK, WORK). Strokes lie level on sky and water, and
+    lean as the tile has it elsewhere; fine ones are for where one form meets another."""
+    lying = np.isin(board.labels, LYING).astype(np.float32)
+    level = cv2.resize(lying, (WORK, WORK), interpolation=cv2.INTER_AREA)
+    lean = cv2.resize(board.chance.field(6), (WORK, WORK), interpolation=cv2.INTER_AREA)
+    edges = jumps(board.labels) + 0.4 * jumps(board.forms)
+    edges = cv2.resize(edges, (WORK, WORK), interpolation=cv2.INTER_AREA)
+    edges = cv2.GaussianBlur(edges, (0, 0), 1.2)
+    small = np.isin(board.labels, SMALL).astype(np.float32)
+    small = cv2.resize(small, (WORK, WORK), interpolation=cv2.INTER_AREA)
+    angle = (1 - level) * (0.45 + 0.6 * lean) + level * 0.12 * lean
+    return angle, np.asarray(0.024 + edges * 1.2 + 0.1 * small, np.float32)
 
 
 def _strokes(

@@ -15,11 +15,13 @@ import numpy as np
 from models.scenes import buildings, rain, reveal, sky
 from models.scenes.board import Board
 from models.scenes.chance import TILES, tile as chance_of
+from models.scenes.foliage import show_trees
 from models.scenes.light import MOODS, Light
+from models.scenes.mountains import show_mountains
 from models.scenes.plan import Labels
 from models.scenes.regions import WATER, behind, horizon_of, resized, sun_of
 from models.scenes.styles import render
-from models.scenes.things import show_things, standing
+from models.scenes.things import show_houses, standing
 
 
 def repaint(labels: Labels, words: dict[str, str], tile: int, size: int) -> Labels:
@@ -30,17 +32,15 @@ def repaint(labels: Labels, words: dict[str, str], tile: int, size: int) -> Labe
     chance = chance_of(tile % TILES, size)
     board = Board(size, _light(words, sun), chance)
     _sky(board, labels, horizon, sun)
-    reveal.show_mountains(board, ground)
+    show_mountains(board, ground, horizon)
     reveal.show_land(board, ground)
     reveal.show_path(board, labels)
     reveal.show_flowers(board, labels)
-    stand = standing(board, labels)
-    show_things(board, stand)
+    houses = standing(labels)
+    show_houses(board, houses)
+    show_trees(board, labels)
     if (labels == WATER).any():
-        lamps = list(board.lamps)
         reveal.show_water(board, ground, labels)
-        show_things(board, stand)
-        board.lamps[:] = lamps
     board.labels[:] = labels
     sky.paint_stars(board, horizon)
     _air(board, horizon)

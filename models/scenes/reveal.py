@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.scenes import flora, ground, mountains, sky, water
+from models.scenes import flora, ground, sky, water
 from models.scenes.board import Board, smoothstep
 from models.scenes.light import Array, mix, rgb
 from models.scenes.palette import MATERIALS
@@ -20,7 +20,6 @@ from models.scenes.regions import (
     CLOUD,
     FLOWER,
     LAND,
-    MOUNTAIN,
     PATH,
     WATER,
     Region,
@@ -54,23 +53,6 @@ def show_clouds(board: Board, labels: Labels) -> None:
     colour = sky.cloud_ramp(board)[np.clip(tone, 0, 255).astype(np.uint8)]
     board.lay(cover * 0.96, colour)
     board.label(cover > 0.5, "cloud")
-
-
-def show_mountains(board: Board, ground_labels: Labels) -> None:
-    """Each range by its own skyline."""
-    for part in regions(ground_labels, MOUNTAIN):
-        before = board.image.copy()
-        mask = part.mask
-        top = np.where(mask.any(0), mask.argmax(0) / board.size, part.lower)
-        line = cv2.resize(
-            (part.lower - top).astype(np.float32)[None],
-            (mountains.ACROSS, 1), interpolation=cv2.INTER_AREA,
-        )[0]  # fmt: skip
-        far = float(np.clip(0.75 - 1.1 * part.high, 0.25, 0.6))
-        mountains.paint_mountains(board, line, part.lower + 0.01, far)
-        own = soft(mask)[..., None]
-        board.image[:] = before + (board.image - before) * own
-        board.label(mask, "mountain")
 
 
 def show_land(board: Board, ground_labels: Labels) -> None:

@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 
 from models.scenes import noise
-from models.scenes.board import Board, Labels, smoothstep
-from models.scenes.light import Array, mix, rgb
+from models.scenes.board import Board, jumps, smoothstep
+from models.scenes.light import BLOOMS, CROWNS, Array, Light, mix, rgb
 from models.scenes.oil import oil
+from models.scenes.plan import Labels
 
 PAPER = rgb((0.975, 0.955, 0.915))
 SEPIA = rgb((0.13, 0.11, 0.13))
 CLOUDY = 2  # labels below it are sky and cloud, whose edges are soft
 CELLS = 64  # of pixel art, across
-COLOURS = 24  # of pixel art's palette
 LYING = (0, 1, 4)  # sky, cloud and water are hatched level, land aslant
 BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32)
 
@@ -35,7 +35,7 @@ def render(board: Board, style: str) -> Labels:
     elif style == "ink":
         image = ink(board, image)
     elif style == "pixel art":
-        image = pixel_art(image)
+        image = pixel_art(board, image)
     return np.asarray(np.clip(image, 0, 1) * 255 + 0.5, np.uint8)
 
 
@@ -63,7 +63,7 @@ def watercolour(board: Board, image: Array) -> Array:
     wash = wash + (_blur(wash, 0.012) - wash) * (0.12 + 0.75 * wet)
     forms = cv2.remap(board.forms, x, y, cv2.INTER_NEAREST, None, cv2.BORDER_REPLICATE)
     airy = cv2.remap(board.labels, x, y, cv2.INTER_NEAREST, None, cv2.BORDER_REPLICATE) < CLOUDY
-    rim = _blur(_jumps(forms) * np.where(airy, 0.25, 1.0).astype(np.float32), 0.0035) * np.float32(
+    rim = _blur(jumps(forms) * np.where(airy, 0.25, 1.0).astype(np.float32), 0.0035) * np.float32(
         size * 0.0035
     )
     pooled = 0.36 * np.clip(rim * 1.9, 0, 1) * (1 - 0.8 * wet[..., 0]) * (0.7 + 0.4 * shift)
@@ -73,14 +73,6 @@ def watercolour(board: Board, image: Array) -> Array:
     amount = 0.80 + flow + grain + np.clip(pooled, 0, 0.4) + 1.3 * dried
     pigment = np.clip(1 - wash, 0, 1) * amount[..., None] * _inside(board, shift)[..., None]
     return np.asarray(PAPER * (1 - np.clip(pigment, 0, 0.96)))
-
-
-def _jumps(forms: Labels) -> Array:
-    """1 where a form borders on another."""
-    jump = np.zeros(forms.shape, np.float32)
-    jump[:, 1:] = forms[:, 1:] != forms[:, :-1]
-    jump[1:] = np.maximum(jump[1:], forms[1:] != forms[:-1])
-    return jump
 
 
 def _inside(board: Board, torn: Array) -> Array:
@@ -122,7 +114,7 @@ def _hatching(board: Board, tone: Array, wander: Array) -> Array:
 def _outlines(board: Board, image: Array) -> Array:
     """Lines where one form ends or the colour jumps."""
     size = board.size
-    jump = _jumps(board.forms)
+    jump = jumps(board.forms)
     small = cv2.resize(np.asarray(image, np.float32), (256, 256), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), 0.77)
     gx, gy = cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)
@@ -134,27 +126,31 @@ def _outlines(board: Board, image: Array) -> Array:
     return np.asarray(np.clip(np.maximum(spread * weight, contour * 0.85), 0, 1), np.float32)
 
 
-def pixel_art(image: Array) -> Array:
-    """A coarse grid in few colours, ordered dither between them."""
+def pixel_art(board: Board, image: Array) -> Array:
+    """A coarse grid in the few colours of the hour and season, ordered dither between them."""
     size = image.shape[0]
     small = cv2.resize(np.asarray(image, np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
     small = np.clip(small + (small - cv2.GaussianBlur(small, (0, 0), 1.2)) * 0.6, 0, 1)
-    palette = _few_colours(small)
+    palette = _few_colours(board.light)
     dither = np.tile(BAYER / 16 - 0.47, (CELLS // 4, CELLS // 4))[..., None]
-    wanted = (small + dither * 0.055).reshape(-1, 1, 3)
+    wanted = (small + dither * 0.085).reshape(-1, 1, 3)
     weight = np.sqrt(rgb((0.30, 0.50, 0.20)))
     apart = (((wanted - palette[None]) * weight) ** 2).sum(-1)
     flat = palette[apart.argmin(1)].reshape(CELLS, CELLS, 3)
     return np.asarray(cv2.resize(flat, (size, size), interpolation=cv2.INTER_NEAREST))
 
 
-def _few_colours(small: Array) -> Array:
-    """The picture's own palette (COLOURS, 3): median cut, then two rounds of means."""
-    boxes = [small.reshape(-1, 3)]
-    while len(boxes) < COLOURS:
-        spans = [float((box.max(0) - box.min(0)).max()) * len(box) ** 0.2 for box in boxes]
-        box = boxes.pop(int(np.argmax(spans)))
-        axis = int((box.max(0) - box.min(0)).argmax())
-        box = box[box[:, axis].argsort(kind="stable")]
-        boxes += [box[: len(box) // 2], box[len(box) // 2 :]]
-    return rgb(np.stack([np.median(box, 0) for box in boxes if len(box)]))
+def _few_colours(light: Light) -> Array:
+    """What things are painted with in this light, (n, 3): sky, some tones of each material."""
+    top, middle, low = light.sky
+    found = [top, mix(top, middle, 0.5), middle, mix(middle, low, 0.5), low, light.haze]
+    for material in ("meadow", "conifer", "rock"):
+        found += [light.lit(material, tone, far) for tone, far in ((0.1, 0), (0.55, 0), (1.0, 0.1))]
+    for crown in CROWNS[light.season][:3]:
+        found += [light.lit(rgb(crown), tone) for tone in (0.25, 0.85)]
+    for material in ("sand", "snow", "water", "path", "wall"):
+        found += [light.lit(material, tone) for tone in (0.2, 0.9)]
+    found += [light.lit("roof", 0.7), light.lit("trunk", 0.3)]
+    found += [light.lit(rgb(bloom), 0.9) for bloom in BLOOMS[light.season]]
+    found += [rgb((1.0, 0.98, 0.92)), rgb((1.0, 0.82, 0.38))]
+    return np.clip(np.stack([rgb(each) for each in found]), 0, 1)

@@ -1,10 +1,10 @@
 """Command line of the training: `python -m models.scenes.train all`, or one of its stages.
 
-Role: the composition root of training: paints the data, then trains in six stages, each from what
-the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `unet`, the teacher;
-`layout`, what bare paper shows; `distil`, which writes `weights/`; and `finish`, the decoder there
-once more. Resumes by itself; uses a GPU with larger batches if there is one. On two CPU cores `all`
-takes nine hours with the default minutes.
+Role: the composition root of training: paints the data, then trains in five stages, each from what
+the ones before left in `--out`: `autoencoder`; `sharpen`, its decoder; `painter`, which writes
+`weights/`; `layout`, what bare paper shows, and `finish`, the decoder once more, which change them.
+Resumes by itself; uses a GPU with larger batches if there is one. On two CPU cores `all` takes ten
+hours with the default minutes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ from diffusers import AutoencoderTiny
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from models.layout import Layout, LayoutShape, open_layout, save_layout
+from models.layout import Layout, LayoutShape, save_layout
 from models.scenes.asked import Requests
 from models.scenes.autoencoder import start_linear, train_autoencoder
 from models.scenes.captions import THINGS
 from models.scenes.completion import train_layout
 from models.scenes.dataset import Dataset, prepare
-from models.scenes.distil import Lessons, distil
 from models.scenes.finish import answers, finish
-from models.scenes.flow import Feed, train_painter
 from models.scenes.latents import calibrate, encode_all, fingerprint, normalised, weights
 from models.scenes.loop import Plan, device_for_training, halves, opened
 from models.scenes.model import build
@@ -44,14 +42,13 @@ from models.scenes.nets import (
     open_weights,
     save_weights,
 )
+from models.scenes.painting import Feed, train_painter
 from models.scenes.palette import STRANGERS, VOCABULARY
 from models.scenes.room import Room, advice
 from models.scenes.sharpen import sharpen
 
-STAGES = ("autoencoder", "sharpen", "unet", "layout", "distil", "finish")
+STAGES = ("autoencoder", "sharpen", "painter", "layout", "finish")
 ANSWERS = 1000  # of the student, that the decoder sees in its last training
-BARE = 0.08
-"""Share of bare canvases that the teacher sees; the judges of its student look through its eyes."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,7 +58,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
     top.add_argument("--scenes", type=_count, default=16000, help="scenes to paint")
     top.add_argument("--fine", type=_count, default=2000, help="of these, painted at 512² as well")
-    top.add_argument("--half-size", type=float, default=0.25, help="share of the unet at 128²")
     length = top.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_minutes, help="length of a stage by the clock")
     length.add_argument("--steps", type=_count, help="length of a stage by count, instead")
@@ -99,8 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _data(options: argparse.Namespace) -> tuple[Dataset, Dataset]:
     """The scenes, and the first of them at twice the size."""
     return (
-        prepare(options.out / "data", options.scenes, 256, 3),
-        prepare(options.out / "data512", min(options.fine, options.scenes), 512, 2),
+        prepare(options.out / "data", options.scenes, 256),
+        prepare(options.out / "data512", min(options.fine, options.scenes), 512),
     )
 
 
@@ -112,9 +108,8 @@ def run(options: argparse.Namespace) -> None:
         {
             "autoencoder": _autoencoder,
             "sharpen": _sharpen,
-            "unet": _unet,
+            "painter": _painter,
             "layout": _layout,
-            "distil": _distil,
             "finish": _finish,
         }[stage](options, data, fine)
 
@@ -133,20 +128,27 @@ def _sharpen(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     sharpen(vae, [data, fine], plan, max(1, _batch(options) // 2))
 
 
-def _unet(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
-    feed, vae = _feed(options, data, fine, BARE)
-    painter = make_painter(Shape(), len(feed.asked.tokenizer)).to(device_for_training()).train()
-    plan = replace(_plan(options, "unet", 1e-3, 160.0), matrix_rate=0.01, average=0.998)
+def _painter(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
+    """What was finished before of the folder (its layout network) stays."""
+    vae = trained_autoencoder(options.out).to(device_for_training())
+    data, latents = data.held(), encode_all(vae, data, fine, options.out)
+    calibrate(vae, latents)
+    tokenizer = tokenizer_for(options.out, data)
+    feed = Feed(data, normalised(vae, latents), tokenizer, weights(vae, latents))
+    painter = make_painter(Shape(), len(tokenizer)).to(device_for_training()).train()
+    plan = replace(_plan(options, "painter", 1e-3, 500.0), matrix_rate=0.01, average=0.998)
     plan = replace(plan, rests=fingerprint(vae))
-    batch = _batch(options)
-    teacher = train_painter(painter, feed, plan, batch, options.half_size)
-    _save(options, options.out / "teacher", vae, teacher, feed.asked.tokenizer)
+    trained = train_painter(painter, feed, plan, _batch(options))
+    if (options.out / "decoder.pt").exists():
+        sharp = opened(options.out / "decoder.pt", fingerprint(vae))["average"]
+        vae.decoder.load_state_dict(sharp)
+    save_weights(options.weights, vae.cpu(), trained.cpu(), tokenizer)
 
 
 def _layout(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
-    """Its words are the teacher's, so it is kept beside them."""
-    _, teacher, tokenizer = _teacher(options)
-    text = teacher.text.to(device_for_training())
+    """Its words are the painter's, so it is kept beside them."""
+    _, painter, tokenizer = _written(options)
+    text = painter.text.to(device_for_training())
 
     @torch.no_grad()
     def say(tokens: Tensor) -> Tensor:
@@ -158,68 +160,26 @@ def _layout(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     plan = replace(plan, rests=fingerprint(text))
     asked = Requests(data.held(), tokenizer)
     trained = train_layout(layout.to(text.device), asked, say, plan, _batch(options))
-    save_layout(trained.cpu(), options.out / "teacher")
-
-
-def _distil(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
-    feed, vae = _feed(options, data, fine)
-    _, teacher, _ = _teacher(options)
-    layout = open_layout(options.out / "teacher")
-    if layout is None:
-        raise SystemExit(f"{options.out}/teacher has no layout network: run `layout` first")
-    plan = replace(_plan(options, "student", 4e-4, 250.0), momentum=0.5, average=0.999)
-    plan = replace(plan, rests=f"{fingerprint(vae)}-{fingerprint(teacher)}")
-    teacher = teacher.to(device_for_training())
-    student = distil(teacher, Lessons(feed), plan, max(1, _batch(options) // 2))
-    _save(options, options.weights, vae, student, feed.asked.tokenizer)
-    save_layout(layout, options.weights)
+    save_layout(trained.cpu(), options.weights)
 
 
 def _finish(options: argparse.Namespace, data: Dataset, fine: Dataset) -> None:
     """On the weights as they are: only their decoder changes, so that it can go on from them."""
-    if not (options.weights / "model_index.json").exists():
-        raise SystemExit(f"{options.weights} isn't there: run `distil` first")
-    vae, student, tokenizer = open_weights(options.weights)
+    vae, painter, tokenizer = _written(options)
     model = build(dtype="float32", weights=str(options.weights))
     model.load(lambda stage, share: None)
     made = answers(model, data, min(ANSWERS, len(data)))
     plan = replace(_plan(options, "finish", 3e-4, 15.0), average=0.998)
-    plan = replace(plan, rests=f"{fingerprint(vae.encoder)}-{fingerprint(student)}")
+    plan = replace(plan, rests=f"{fingerprint(vae.encoder)}-{fingerprint(painter)}")
     vae = vae.to(device_for_training())
     finished = finish(vae, [data, fine], made, plan, max(1, _batch(options) // 2))
-    save_weights(options.weights, finished.cpu(), student, tokenizer)
+    save_weights(options.weights, finished.cpu(), painter, tokenizer)
 
 
-def _teacher(options: argparse.Namespace) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:
-    folder = options.out / "teacher"
-    if not (folder / "model_index.json").exists():
-        raise SystemExit(f"{folder} isn't there: run `unet` first")
-    return open_weights(folder)
-
-
-def _feed(
-    options: argparse.Namespace, data: Dataset, fine: Dataset, bare: float = 0.0
-) -> tuple[Feed, AutoencoderTiny]:
-    """What the painter networks learn from, and the autoencoder that it was encoded by."""
-    vae = trained_autoencoder(options.out).to(device_for_training())
-    data, latents = data.held(), encode_all(vae, data, fine, options.out)
-    calibrate(vae, latents)
-    tokenizer, matter = tokenizer_for(options.out, data), weights(vae, latents)
-    return Feed(data, normalised(vae, latents), tokenizer, matter, bare), vae
-
-
-def _save(
-    options: argparse.Namespace,
-    folder: Path,
-    vae: AutoencoderTiny,
-    painter: Painter,
-    tokenizer: CLIPTokenizer,
-) -> None:
-    """A whole folder, with the sharpened decoder where there is one."""
-    if (options.out / "decoder.pt").exists():
-        sharp = opened(options.out / "decoder.pt", fingerprint(vae))["average"]
-        vae.decoder.load_state_dict(sharp)
-    save_weights(folder, vae.cpu(), painter.cpu(), tokenizer)
+def _written(options: argparse.Namespace) -> tuple[AutoencoderTiny, Painter, CLIPTokenizer]:
+    if not (options.weights / "model_index.json").exists():
+        raise SystemExit(f"{options.weights} isn't there: run `painter` first")
+    return open_weights(options.weights)
 
 
 def _plan(options: argparse.Namespace, name: str, rate: float, minutes: float) -> Plan:

@@ -1,92 +1,49 @@
-"""The judge of words: names the time, season, weather and style that a picture shows.
+"""What a prompt says of light, season, weather and style, and what is painted where it is silent.
 
-Role: beside the critic, which asks whether a picture belongs to its words and finds the loudest
-of them enough, this one names each. On true pictures it learns the words that their captions said,
-on made ones to call every word made up; the student wants each named as said (a classifier beside
-the critic: Odena et al., AC-GAN, 2017; with a class for what is made: Salimans et al., Improved
-Techniques for Training GANs, 2016), and also among the words alone: who still paints rain badly is
-best told from true rain by everything but the rain, and would rather paint a clear day. Knows
-nothing of canvases and noise levels.
+Role: the network is always told a word of every group, for what isn't said could only be guessed;
+who says less gets a plain, clear picture whose hour and season come from the seed. Words are found
+as whole words, whatever their case, in any of their wordings. Imports no networks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+import numpy as np
 
-from models.scenes.critic import frozen, learn
-from models.scenes.loop import half_precision
 from models.scenes.palette import VOCABULARY
-from models.scenes.places import block
 
-WIDTH = 64
-UNSAID = -1
-COUNTS = [len(words) + 1 for words in VOCABULARY.values()]
-"""Words of each group, and at the last number what is made up."""
-
-
-class WordJudge(nn.Module):
-    """Logits, a group's (n, count) after the other's, of latents (n, c, h, w) and `features` of
-    them at h, h / 2 and h / 4: what is seen on the way down, everywhere and anywhere."""
-
-    def __init__(self, latents: int, features: Sequence[int], width: int = WIDTH) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(latents, width, 1)
-        self.looks = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in features[1:])
-        self.down = nn.ModuleList(block(width) for _ in self.looks)
-        self.last = nn.Linear(2 * width * len(self.looks), sum(COUNTS))
-
-    def forward(self, seen: Sequence[Tensor]) -> list[Tensor]:
-        latents, _, *features = seen
-        x, pooled = self.first(latents), list[Tensor]()
-        for look, layers, feature in zip(self.looks, self.down, features, strict=True):
-            x = F.avg_pool2d(x, 2) + look(feature)
-            x = x + layers(x)
-            pooled += [x.mean((2, 3)), x.amax((2, 3))]
-        return list(self.last(torch.cat(pooled, 1)).float().split(COUNTS, 1))
+USUAL: dict[str, dict[str, float]] = {
+    "time": {"day": 0.4, "sunset": 0.25, "dawn": 0.2, "night": 0.15},
+    "season": {"summer": 0.35, "spring": 0.25, "autumn": 0.25, "winter": 0.15},
+    "weather": {"clear": 1.0},
+    "style": {"clean": 1.0},
+}
+"""Group → word → how often it is painted where the prompt names none of the group."""
 
 
-def said(prompt: str, words: Mapping[str, str]) -> list[int]:
-    """The number of each group's word among the group's, or `UNSAID` where the prompt of a scene
-    that has these `words` doesn't say it."""
-    numbers = []
-    for group, known in VOCABULARY.items():
-        wordings = "|".join(map(re.escape, known[words[group]]))
-        named = re.search(rf"\b({wordings})\b", prompt)
-        numbers.append(list(known).index(words[group]) if named else UNSAID)
-    return numbers
+@lru_cache(maxsize=64)
+def _pattern(group: str) -> re.Pattern[str]:
+    wordings = sorted((w for many in VOCABULARY[group].values() for w in many), key=len)
+    return re.compile(rf"\b({'|'.join(map(re.escape, reversed(wordings)))})\b", re.IGNORECASE)
 
 
-def worded(
-    words: WordJudge,
-    optimizer: torch.optim.Optimizer,
-    true: list[Tensor],
-    made: list[Tensor],
-    asked: Tensor,
-) -> Tensor:
-    """The loss of who made `made`; the judge of words takes a step of its own before. Both are
-    what is seen of latents, `asked` (n, groups) int64 what was said of them."""
-    with half_precision(asked.device):
-        judged = words(true), words([part.detach() for part in made])
-    learn(optimizer, spoken(judged[0], asked) + _made(judged[1]))
-    with frozen(words), half_precision(asked.device):
-        found = words(made)
-    return spoken(found, asked) + spoken([each[:, :-1] for each in found], asked)
+def unsaid(prompt: str) -> list[str]:
+    """The groups of which the prompt names no word."""
+    return [group for group in VOCABULARY if not _pattern(group).search(prompt)]
 
 
-def spoken(logits: Sequence[Tensor], asked: Tensor) -> Tensor:
-    """Lower when each word that was said is named; groups count alike."""
-    losses = [
-        F.cross_entropy(each, numbers, ignore_index=UNSAID, reduction="sum")
-        / (numbers != UNSAID).sum().clamp(min=1)
-        for each, numbers in zip(logits, asked.T, strict=True)
-    ]
-    return torch.stack(losses).mean()
+def with_words(prompt: str, words: Mapping[str, str]) -> str:
+    """The prompt, and of every group that it leaves out the word in `words` (group → word)."""
+    return ", ".join(filter(None, [prompt, *(words[group] for group in unsaid(prompt))]))
 
 
-def _made(logits: Sequence[Tensor]) -> Tensor:
-    return -torch.stack([F.log_softmax(each, 1)[:, -1].mean() for each in logits]).mean()
+def completed(prompt: str, seed: int) -> str:
+    """The prompt, and of every group that it leaves out a usual word, chosen by the seed."""
+    rng = np.random.default_rng([seed, 17])
+    chosen = {
+        group: str(rng.choice(list(odds), p=list(odds.values()))) for group, odds in USUAL.items()
+    }
+    return with_words(prompt, chosen)

@@ -29,13 +29,13 @@ TINY = Course(pictures=16, steps=60, batch=6, rate=4e-3, matrix_rate=0.02)
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    prepare(folder / "data", 20, 128, 1, jobs=1)
+    prepare(folder / "data", 20, 128, jobs=1)
     return folder
 
 
 @pytest.fixture(scope="module")
 def data(run: Path) -> Dataset:
-    return prepare(run / "data", 20, 128, 1)
+    return prepare(run / "data", 20, 128)
 
 
 @pytest.fixture(scope="module")

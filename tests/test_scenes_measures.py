@@ -10,12 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from models.scenes import measures
-from models.scenes.board import VAGUE, Labels
+from models.scenes.board import VAGUE
 from models.scenes.dataset import HELD_OUT
 from models.scenes.distance import patch_distance
 from models.scenes.drawing import recorded
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.palette import MATERIALS
+from models.scenes.plan import Labels
 from models.scenes.sketch import BARE
 
 Pictures = NDArray[np.uint8]

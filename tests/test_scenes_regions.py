@@ -1,24 +1,34 @@
-"""What is painted follows from what was drawn: regions, the things that stand in them, the light."""
+"""What is painted follows from what was drawn: regions, what stands in them, the light."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from models.scenes.board import Board
-from models.scenes.chance import TILES, tile
-from models.scenes.light import Light
-from models.scenes.outlines import Tree
+from models.scenes.chance import TILES
+from models.scenes.foliage import parts_of
 from models.scenes.plan import Labels
 from models.scenes.regions import (
-    CELLS, HOUSE, MEADOW, MOUNTAIN, PATH, SKY, SUN, TREE, WATER,
-    behind, clean, horizon_of, regions, resized, sun_of,
+    CELLS,
+    HOUSE,
+    MEADOW,
+    MOUNTAIN,
+    PATH,
+    SKY,
+    SUN,
+    TREE,
+    WATER,
+    behind,
+    clean,
+    horizon_of,
+    regions,
+    resized,
+    sun_of,
 )  # fmt: skip
 from models.scenes.repaint import repaint
-from models.scenes.things import House, standing
+from models.scenes.things import standing
 
 SIZE = 128
 PLAIN = {"time": "day", "season": "summer", "weather": "clear", "style": "clean"}
@@ -38,11 +48,6 @@ def box(labels: Labels, material: int, where: tuple[int, int, int, int]) -> Labe
     changed = labels.copy()
     changed[upper:lower, left:right] = material
     return changed
-
-
-def stood(labels: Labels, number: int = 0) -> list[Tree | House]:
-    board = Board(SIZE, Light("day", "summer", "clear", 0.3, 0.2), tile(number, SIZE))
-    return standing(board, labels)
 
 
 def painted(labels: Labels, number: int = 0, size: int = SIZE, **words: str) -> np.ndarray:
@@ -66,57 +71,74 @@ def test_a_change_of_the_map_changes_little_far_from_it() -> None:
     assert apart[:, : 90 - FAR].mean() < 1
 
 
-def test_boxes_of_things_keep_to_the_networks_grid() -> None:
+def test_boxes_of_houses_keep_to_the_networks_grid() -> None:
     for shift in range(8):
-        (house,) = stood(box(field(), HOUSE, (20 + shift, 70, 51 + shift, 97)))
-        assert isinstance(house, House)
-        assert all((value * CELLS).is_integer() for value in house.box)
-        assert np.abs(np.array(house.box) * SIZE - (20 + shift, 70, 51 + shift, 97)).max() <= 2
+        (found,) = standing(box(field(), HOUSE, (20 + shift, 70, 51 + shift, 97)))
+        assert all((value * CELLS).is_integer() for value in found)
+        assert np.abs(np.array(found) * SIZE - (20 + shift, 70, 51 + shift, 97)).max() <= 2
 
 
 def test_a_small_house_is_still_two_cells_each_way() -> None:
-    (house,) = stood(box(field(), HOUSE, (60, 90, 65, 95)))
-    left, upper, right, lower = house.box
+    ((left, upper, right, lower),) = standing(box(field(), HOUSE, (60, 90, 65, 95)))
     assert (right - left, lower - upper) == (2 / CELLS, 2 / CELLS)
 
 
 def test_specks_stand_for_nothing() -> None:
-    assert stood(box(field(), HOUSE, (60, 90, 62, 92))) == []
+    assert standing(box(field(), HOUSE, (60, 90, 62, 92))) == []
     speckled = field()
     speckled[5:-5:9, 5:-5:9] = HOUSE
     assert np.array_equal(clean(speckled), field())
 
 
-def triangle(labels: Labels, points: list[tuple[int, int]]) -> Labels:
+def triangle(labels: Labels, points: list[tuple[int, int]], material: int = TREE) -> Labels:
     changed = labels.copy()
-    cv2.fillPoly(changed, [np.array(points, np.int32)], TREE)
+    cv2.fillPoly(changed, [np.array(points, np.int32)], material)
     return changed
 
 
-def test_an_outline_tells_the_tree() -> None:
-    (spruce,) = stood(triangle(field(), [(64, 30), (50, 100), (78, 100)]))
-    assert spruce.kind == "conifer"
-    crown = field()
-    cv2.circle(crown, (64, 60), 20, TREE, -1)
-    (oak,) = stood(crown)
-    assert oak.kind == "oak"
-    assert oak.y == pytest.approx(80 / SIZE, abs=1 / CELLS)
-    (slim,) = stood(box(field(), TREE, (60, 40, 72, 100)))
-    assert slim.kind == "tall"
-    (wide,) = stood(box(field(), TREE, (40, 60, 75, 88)))
-    assert wide.kind == "spreading"
+def crown_and_stem() -> Labels:
+    labels = field()
+    cv2.circle(labels, (64, 50), 24, TREE, -1)
+    labels[70:100, 62:66] = TREE
+    return labels
 
 
-def test_a_wide_region_is_a_wood_in_columns_of_the_grid() -> None:
-    wood = stood(box(field(), TREE, (0, 40, SIZE, 70)))
-    assert len(wood) == CELLS
-    assert sorted(tree.x * CELLS % 1 for tree in wood) == [0.5] * CELLS
-    assert {tree.kind for tree in wood} > {"conifer"}, "mixed"
-    again, other = stood(box(field(), TREE, (0, 40, SIZE, 70))), stood(
-        box(field(), TREE, (0, 40, SIZE, 70)), 1
+def test_a_thin_part_under_a_crown_is_a_trunk() -> None:
+    leaves, stem = parts_of(crown_and_stem() == TREE)
+    assert stem[80:98, 62:66].all()
+    assert leaves[40:60, 50:78].all()
+    assert not stem[:60].any()
+    alone, none = parts_of(box(field(), TREE, (62, 40, 66, 70)) == TREE)
+    assert alone.any()
+    assert not none.any(), "what hangs under no crown is no trunk"
+
+
+def test_leaves_are_the_same_wherever_they_are_seen() -> None:
+    one, other = (
+        painted(box(field(), TREE, where)) for where in ((0, 30, 90, 90), (30, 20, SIZE, 80))
     )
-    assert wood == again
-    assert wood != other
+    both = (slice(45, 65), slice(50, 70))
+    another = painted(box(field(), TREE, (0, 30, 90, 90)), 1)
+    assert one[both].std() > 8, "clump by clump"
+    same = np.abs(one[both] - other[both]).mean()
+    assert np.abs(one[both] - another[both]).mean() > 3 * same + 2
+
+
+def test_a_crown_is_lit_from_above() -> None:
+    labels = box(field(), TREE, (20, 30, 108, 110))
+    light = np.mean([painted(labels, number).sum(-1) for number in range(TILES)], 0)
+    assert light[34:44, 40:90].mean() > light[96:106, 40:90].mean() + 20
+
+
+def test_snow_lies_under_the_skyline() -> None:
+    peak = triangle(field(), [(10, 64), (64, 8), (118, 64)], MOUNTAIN)
+    winter, spring, summer = (
+        np.mean([painted(peak, number, season=season).min(-1) for number in range(TILES)], 0)
+        for season in ("winter", "spring", "summer")
+    )
+    middle, high = (slice(38, 48), slice(50, 80)), (slice(20, 30), slice(58, 70))
+    assert winter[middle].mean() > summer[middle].mean() + 5
+    assert spring[high].mean() > summer[high].mean() + 3
 
 
 def test_a_slender_house_is_a_lighthouse() -> None:
@@ -157,8 +179,7 @@ def test_the_horizon_is_where_land_begins() -> None:
 
 def test_water_mirrors_what_stands_at_it() -> None:
     lake = box(field(), WATER, (0, 64, SIZE, SIZE))
-    mountain = triangle(lake, [(30, 64), (60, 20), (90, 64)])
-    mountain[mountain == TREE] = MOUNTAIN
+    mountain = triangle(lake, [(30, 64), (60, 20), (90, 64)], MOUNTAIN)
     apart = np.abs(painted(lake) - painted(mountain)).mean(-1)
     assert apart[66:84, 50:70].mean() > 2 * apart[66:84, :20].mean() + 1
 
@@ -174,9 +195,7 @@ def test_a_map_at_another_size_is_the_same_map(size: int) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 11), *[st.integers(0, 64) for _ in range(4)]), max_size=12
-    ),
+    st.lists(st.tuples(st.integers(0, 11), *[st.integers(0, 64) for _ in range(4)]), max_size=12),
     st.sampled_from(["clear", "fog", "rain", "storm"]),
     st.sampled_from(["clean", "watercolour", "oil", "ink", "pixel art"]),
 )

@@ -17,8 +17,8 @@ from models.networks import to_pixels
 from models.scenes.asked import prompt
 from models.scenes.autoencoder import picture_loss, start_linear, to_tensor, train_autoencoder
 from models.scenes.captions import caption
+from models.scenes.chance import TILES
 from models.scenes.dataset import HELD_OUT, Bytes, Dataset, held_out, open_dataset, prepare
-from models.scenes.flow import Feed, step_sigmas, train_painter
 from models.scenes.latents import calibrate, encode_all, normalised, weights
 from models.scenes.loop import Loop, Plan, halves, multiplies_halves
 from models.scenes.measures import psnr
@@ -31,7 +31,9 @@ from models.scenes.nets import (
     tokenize,
 )
 from models.scenes.painter import paint_scene
+from models.scenes.painting import Feed, rarity, train_painter
 from models.scenes.palette import STRANGERS, VOCABULARY
+from models.scenes.words import unsaid
 from tests.tiny_scenes import TINY, painted
 
 
@@ -180,7 +182,6 @@ def test_latents_are_kept_with_their_autoencoder(
     vae = make_autoencoder(TINY).eval()
     latents = encode_all(vae, data, fine, tmp_path)
     assert latents.paintings.shape == (4, 6, 8, 8)
-    assert latents.small.shape == (4, 6, 4, 4)
     assert latents.canvases.shape == (4, 6, 8, 8)
     assert latents.fine.shape == latents.enlarged.shape == (4, 6, 16, 16)
     assert torch.equal(encode_all(vae, data, fine, tmp_path).paintings, latents.paintings)
@@ -208,41 +209,59 @@ def feed(data: Dataset, fine: Dataset, tmp_path: Path) -> Feed:
     torch.manual_seed(0)
     vae = make_autoencoder(TINY).eval()
     latents = encode_all(vae, data, fine, tmp_path)
-    tokenizer = make_tokenizer(tmp_path / "tokenizer", ["sunset, winter", "day"] * 20)
+    known = [w for group in VOCABULARY.values() for many in group.values() for w in many]
+    tokenizer = make_tokenizer(tmp_path / "tokenizer", known * 20)
     return Feed(data, latents, tokenizer, weights(vae, latents))
 
 
 def test_batches_show_the_canvas_of_their_painting(feed: Feed) -> None:
     rng = np.random.default_rng(0)
-    for batch, edge, scale in (
-        (feed.plain(rng, 40), 8, 1),
-        (feed.plain(rng, 40, half=True), 4, 0),
-        (feed.fine(rng, 8), 16, 2),
-    ):
+    for batch, edge, scale in ((feed.plain(rng, 40), 8, 1), (feed.fine(rng, 8), 16, 2)):
         count = len(batch.clean)
         assert batch.clean.shape == batch.start.shape == (count, 6, edge, edge)
         assert batch.canvas.shape == (count, FOLD.channels, edge, edge)
         assert batch.tokens.shape == (count, 32)
-        assert batch.said.shape == (count, len(VOCABULARY))
         assert batch.scale == scale
         assert float(batch.sigma.min()) > 0
         assert float(batch.sigma.max()) <= 1
     batch = feed.plain(rng, 40)
     for clean, canvas in zip(batch.clean, batch.canvas, strict=True):
         rows = [torch.equal(known.float(), clean) for known in feed.latents.paintings]
-        shown = FOLD.shares(feed.asked.data.canvases[rows.index(True), 0], 8)
+        shown = FOLD.shares(feed.asked.data.canvases[rows.index(True)], 8)
         assert float(np.abs(shown - canvas.numpy()).mean()) < 0.06  # colours and edges may be off
+
+
+def test_a_batch_is_of_its_scenes_tiles_and_words(feed: Feed) -> None:
+    batch = feed.plain(np.random.default_rng(1), 16)
+    for clean, tile, tokens in zip(batch.clean, batch.tiles.tolist(), batch.tokens, strict=True):
+        known = [torch.equal(each.float(), clean) for each in feed.latents.paintings]
+        scene = known.index(True)
+        assert tile == scene % TILES
+        said = feed.asked.tokenizer.decode(tokens).replace(" - ", "-")
+        assert unsaid(said) == [], said
+        for group, word in feed.asked.data.words[scene].items():
+            assert any(wording in said for wording in VOCABULARY[group][word])
+    assert (batch.sigma[:14] == 1).all()
+    assert (batch.sigma[14:] < 1).all()
+
+
+def test_what_is_rare_counts_more() -> None:
+    labels = np.zeros((16, 16), np.uint8)
+    labels[:2, :2] = 9
+    counts = rarity(torch.from_numpy(FOLD.shares(labels, 8))[None])
+    assert counts.shape == (1, 1, 8, 8)
+    assert float(counts[0, 0, 0, 0]) > 3 * float(counts[0, 0, 4, 4]) > 0
 
 
 def test_the_painter_network_trains(feed: Feed, tmp_path: Path) -> None:
     painter = make_painter(TINY, len(feed.asked.tokenizer))
-    before = [p.detach().clone() for p in painter.parameters()]
-    average = train_painter(painter, feed, plan(tmp_path, rate=1e-3, steps=8), batch=2)
-    pairs = zip(before, painter.parameters(), strict=True)
-    assert sum(not torch.equal(a, b) for a, b in pairs) > len(before) * 0.9
-    assert not any(
-        torch.equal(a, b) for a, b in zip(before[:3], average.parameters(), strict=False)
-    )
+    before = {name: p.detach().clone() for name, p in painter.named_parameters()}
+    average = train_painter(painter, feed, plan(tmp_path, rate=1e-3, steps=12), batch=2)
+    after = dict(painter.named_parameters())
+    moved = [name for name, p in after.items() if not torch.equal(p, before[name])]
+    assert len(moved) > len(before) * 0.9
+    assert {"tables.1.weight", "tables.2.weight"} <= set(moved), "both sizes' constants"
+    assert not any(torch.equal(p, before[name]) for name, p in [*average.named_parameters()][:3])
 
 
 def test_known_words_are_one_token_and_any_text_can_be_spelt(tmp_path: Path) -> None:
@@ -252,11 +271,6 @@ def test_known_words_are_one_token_and_any_text_can_be_spelt(tmp_path: Path) -> 
     assert strange.shape == (3, 32)
     inside = strange[0][1:10]
     assert (inside != tokenizer.eos_token_id).all()
-
-
-def test_served_sigmas_go_from_one_to_nothing() -> None:
-    assert step_sigmas(1) == [1, 0]
-    assert step_sigmas(4) == [1, 0.75, 0.5, 0.25, 0]
 
 
 def test_prompts_are_at_times_empty_and_at_times_strange() -> None:
@@ -269,9 +283,9 @@ def test_prompts_are_at_times_empty_and_at_times_strange() -> None:
 
 
 def test_prepare_paints_once_and_differs_from_held_out(tmp_path: Path) -> None:
-    made = prepare(tmp_path, 3, 32, 1, jobs=1)
+    made = prepare(tmp_path, 3, 32, jobs=1)
     stamp = (tmp_path / "paintings.npy").stat().st_mtime_ns
-    again = prepare(tmp_path, 3, 32, 1, jobs=1)
+    again = prepare(tmp_path, 3, 32, jobs=1)
     assert (tmp_path / "paintings.npy").stat().st_mtime_ns == stamp
     assert np.array_equal(again.paintings, made.paintings)
     assert np.array_equal(made.paintings[1], paint_scene(1, 32).painting)

@@ -1,95 +1,49 @@
-"""The judge of words: what a prompt says, what the judge learns, and what it asks of a maker."""
+"""Words of a prompt: found in any wording, completed by a scene's or by the seed's."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from hypothesis import given, strategies as st
 
 from models.scenes.palette import VOCABULARY
-from models.scenes.words import COUNTS, UNSAID, WordJudge, said, spoken, worded
+from models.scenes.words import USUAL, completed, unsaid, with_words
 
 SCENE = {"time": "dawn", "season": "autumn", "weather": "clear", "style": "ink"}
-SEASONS = list(VOCABULARY).index("season")
-
-
-def seen(latents: Tensor) -> list[Tensor]:
-    half = F.avg_pool2d(latents, 2)
-    return [latents, latents, half, F.avg_pool2d(half, 2)]
-
-
-def painted(numbers: Tensor) -> Tensor:
-    """Latents whose brightness is the season, grainy as a painting is."""
-    bright = numbers[:, SEASONS].float()[:, None, None] - 1.5
-    grain = 0.5 * torch.randn(len(numbers), 8, 8)
-    return torch.stack([bright + 0.2 * grain, grain], 1)
-
-
-def smeared(numbers: Tensor) -> Tensor:
-    return painted(numbers) * torch.tensor([1.0, 0.0])[:, None, None]
-
-
-def asked(count: int) -> Tensor:
-    numbers = torch.full((count, len(COUNTS)), UNSAID)
-    numbers[:, SEASONS] = torch.arange(count) % 4
-    return numbers
-
-
-@pytest.fixture(scope="module")
-def learnt() -> WordJudge:
-    torch.manual_seed(0)
-    words = WordJudge(2, (2, 2, 2), width=16)
-    judge = torch.optim.AdamW(words.parameters(), 3e-3, (0.0, 0.99))
-    for _ in range(150):
-        numbers = asked(8)
-        worded(words, judge, seen(painted(numbers)), seen(smeared(numbers)), numbers)
-    return words
 
 
 def test_a_prompt_says_the_words_that_it_names_in_any_wording() -> None:
-    numbers = said("etching of a lake, october", SCENE)
-    known = dict(zip(VOCABULARY, numbers, strict=True))
-    assert known["season"] == list(VOCABULARY["season"]).index("autumn")
-    assert known["style"] == list(VOCABULARY["style"]).index("ink")
-    assert known["time"] == known["weather"] == UNSAID
-    assert said("", SCENE) == [UNSAID] * len(VOCABULARY)
-    assert said("spring", SCENE)[SEASONS] == UNSAID, "the picture shows another season"
-    day = SCENE | {"time": "day"}
-    assert said("holiday, 8-bit", day) == [UNSAID] * len(VOCABULARY), "a word is a whole word"
+    assert unsaid("etching of a lake, OCTOBER") == ["time", "weather"]
+    assert unsaid("") == list(VOCABULARY)
+    assert unsaid("golden hour, frost, misty, 8-bit") == []
+    assert unsaid("holiday, inkling") == list(VOCABULARY), "a word is a whole word"
 
 
-def test_it_learns_the_words_of_true_pictures_and_calls_made_ones_made_up(
-    learnt: WordJudge,
-) -> None:
-    numbers = asked(64)
-    true = learnt(seen(painted(numbers)))[SEASONS].argmax(1)
-    made = learnt(seen(smeared(numbers)))[SEASONS].argmax(1)
-    assert (true == numbers[:, SEASONS]).float().mean() > 0.9
-    assert (made == COUNTS[SEASONS] - 1).float().mean() > 0.9
+def test_what_a_prompt_leaves_out_is_the_scenes() -> None:
+    assert with_words("a lake, night", SCENE) == "autumn, clear, ink, a lake, night"
+    assert with_words("", SCENE) == "dawn, autumn, clear, ink"
+    full = "dusk, winter, storm, oil"
+    assert with_words(full, SCENE) == full
 
 
-def test_another_season_than_said_costs_more(learnt: WordJudge) -> None:
-    numbers = asked(64)
-    other = numbers.clone()
-    other[:, SEASONS] = (other[:, SEASONS] + 1) % 4
-    logits = learnt(seen(painted(numbers)))
-    assert spoken(logits, other) > spoken(logits, numbers) + 0.3
+def test_what_is_said_is_never_changed_by_a_seed() -> None:
+    for seed in range(20):
+        assert completed("night in winter", seed) == "clear, clean, night in winter"
 
 
-def test_where_no_word_was_said_nothing_is_asked(learnt: WordJudge) -> None:
-    numbers = torch.full((8, len(COUNTS)), UNSAID)
-    assert spoken(learnt(seen(painted(asked(8)))), numbers) == 0
+def test_a_seed_is_one_hour_and_seeds_are_many() -> None:
+    assert completed("a house", 7) == completed("a house", 7)
+    told = Counter(completed("", seed) for seed in range(400))
+    assert len(told) == 16, "four hours, four seasons, always clear and clean"
+    for word, odds in USUAL["time"].items():
+        share = sum(n for text, n in told.items() if word in text.split(", ")) / 400
+        assert share == pytest.approx(odds, abs=0.08)
 
 
-def test_the_maker_learns_and_leaves_the_judge_as_it_is(learnt: WordJudge) -> None:
-    numbers = asked(8)
-    latents = smeared(numbers).requires_grad_(True)
-    optimizer = torch.optim.SGD(learnt.parameters(), 1e-4)
-    loss = worded(learnt, optimizer, seen(painted(numbers)), seen(latents), numbers)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert latents.grad is not None
-    assert latents.grad.abs().max() > 0
-    assert all(each.grad is None for each in learnt.parameters())
-    assert all(each.requires_grad for each in learnt.parameters())
+@given(st.text(max_size=80), st.integers(0, 2**32 - 1))
+def test_a_completed_prompt_names_every_group(prompt: str, seed: int) -> None:
+    text = completed(prompt, seed)
+    assert unsaid(text) == []
+    assert text.endswith(prompt)
+    assert completed(text, seed + 1) == text

@@ -12,7 +12,7 @@ from models.scenes.painter import paint_scene
 
 TINY = Shape(
     autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), latents=6,
-    channels=(8, 8, 16), text=16, text_layers=1,
+    channels=(8, 8, 16), text=16, text_layers=1, constants=4, edge=8,
 )  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def painted(size: int) -> Dataset:
     scenes = [paint_scene(i, size) for i in range(4)]
     return Dataset(
         np.stack([s.painting for s in scenes]),
-        np.stack([s.labels for s in scenes])[:, None],
+        np.stack([s.labels for s in scenes]),
         [[s.caption] for s in scenes],
         [s.words for s in scenes],
         np.stack([on_grid(s.labels) for s in scenes]),

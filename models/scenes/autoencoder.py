@@ -64,7 +64,7 @@ def crops(data: Sequence[Dataset], chance: torch.Generator, batch: int, crop: in
         index = int(rng.integers(len(one)))
         source = one.paintings[index]
         if i % CANVAS_EVERY == 0:
-            source = one.canvas(index, int(rng.integers(one.canvases.shape[1])), rng)
+            source = one.canvas(index, rng)
         places = rng.integers(0, len(source) - crop + 1, (TRIES, 2))
         y, x = max(
             places, key=lambda at: source[at[0] : at[0] + crop : 6, at[1] : at[1] + crop : 6].std()

@@ -23,9 +23,10 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from models.scenes.board import GRID, Labels, on_grid
+from models.scenes.board import GRID, on_grid
 from models.scenes.captions import caption
 from models.scenes.painter import Scene, paint_scene
+from models.scenes.plan import Labels
 from models.scenes.sketch import colour
 
 HELD_OUT = 10_000_000

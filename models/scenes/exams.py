@@ -14,13 +14,14 @@ from itertools import pairwise
 import numpy as np
 
 from models.scenes import measures
-from models.scenes.board import Labels, on_grid
+from models.scenes.board import on_grid
 from models.scenes.dataset import HELD_OUT, Bytes
 from models.scenes.distance import patch_distance
 from models.scenes.drawing import recorded
 from models.scenes.judges import Reads, agreement
 from models.scenes.painter import Scene, paint_scene
 from models.scenes.palette import MATERIALS, STRANGERS, UNPAINTED
+from models.scenes.plan import Labels
 from models.scenes.report import Fault, Figure
 from models.scenes.sketch import colour
 from models.scenes.studio import Paints

@@ -40,7 +40,7 @@ def show_trees(board: Board, labels: Labels) -> None:
     if not mask.any():
         return
     _shade(board, mask)
-    crown, stem = _parts(mask)
+    crown, stem = parts_of(mask)
     if stem.any():
         board.lay(_soft(stem, board.size), _bark(board, stem))
     wall = board.chance.kept("wall", lambda: _wall(board))
@@ -54,7 +54,7 @@ def _soft(mask: Array, size: int) -> Array:
     return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), size / 330))
 
 
-def _parts(mask: Array) -> tuple[Array, Array]:
+def parts_of(mask: Array) -> tuple[Array, Array]:
     """Crowns and stems, bool (size, size)."""
     size = mask.shape[0]
     width = max(3, round(STEM * size) | 1)
@@ -133,9 +133,9 @@ def _wall(board: Board) -> Wall:
             pointed = needles[py, px] > 0.75
             kind = 4 if pointed else int(np.clip((tint[py, px] + hue) * 1.3 + 2, 0, 3.99))
             (_bough if pointed else _clump)(sheet, (cx, cy, 0.95 / cells), turn, kind)
-    tone, bulge, kind = (sheet[..., n].astype(np.float32) for n in range(3))
-    soft = cv2.GaussianBlur(bulge / 255, (0, 0), size * 0.004)
-    return Wall(tone / 255, soft, np.round(kind / 50).astype(np.uint8))
+    tone, bulge, kinds = (sheet[..., n].astype(np.float32) for n in range(3))
+    soft = np.asarray(cv2.GaussianBlur(bulge / 255, (0, 0), size * 0.004))
+    return Wall(tone / 255, soft, np.round(kinds / 50).astype(np.uint8))
 
 
 def _clump(sheet: Labels, place: tuple[float, float, float], turn: float, kind: int) -> None:

@@ -21,10 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.scenes.board import Labels
 from models.scenes.dataset import Bytes
 from models.scenes.loop import half_precision
 from models.scenes.palette import MATERIALS, VOCABULARY
+from models.scenes.plan import Labels
 
 SIZE = 256  # pixels across, of pictures as the judge sees them
 WIDTHS = (48, 80, 128, 160)  # channels at 64², 32², 16² and 8²

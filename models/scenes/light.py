@@ -1,7 +1,7 @@
-"""Light and colour of a scene: what time, season, weather and mood do to every material.
+"""Light and colour of a scene: what time, season and weather do to every material.
 
 Role: tables of base colours and the one formula that lights them. Colours are float RGB 0–1.
-Invariant: everything here is a function of the words, the mood's number and the sun's place. Knows
+Invariant: everything here is a function of the words and the sun's place. Knows
 no geometry.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]  # float32, or float64 on its way there
 Triple = tuple[float, float, float]
-MOODS = 3
+MOOD = {"spring": 1, "summer": 0, "autumn": 1, "winter": 2}  # which of an hour's skies
 
 SKY: dict[str, tuple[tuple[Triple, Triple, Triple], ...]] = {  # a mood: top, middle, horizon
     "dawn": (
@@ -148,7 +148,7 @@ def mix(a: Triple | Array, b: Triple | Array, share: float | Array) -> Array:
 
 @dataclass(frozen=True)
 class Light:
-    """The words of a scene, its mood (0 to MOODS - 1) and where its sun or moon stands, in picture
+    """The words of a scene, and where its sun or moon stands, in picture
     widths; `seen` says whether the disc itself shows."""
 
     time: str
@@ -156,7 +156,6 @@ class Light:
     weather: str
     sun_x: float
     sun_y: float
-    mood: int = 0
     seen: bool = True
 
     @property
@@ -180,7 +179,7 @@ class Light:
     @cached_property
     def sky(self) -> Array:
         """Top, middle, horizon: (3, 3)."""
-        stops = rgb(np.array(SKY[self.time][self.mood])) * rgb(GRADE[self.season])
+        stops = rgb(np.array(SKY[self.time][MOOD[self.season]])) * rgb(GRADE[self.season])
         if self.season == "winter":
             stops = mix(stops, stops.mean(-1, keepdims=True), 0.16)
         level = LEVEL[self.time]

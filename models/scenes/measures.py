@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes.board import VAGUE, Labels
+from models.scenes.board import VAGUE
 from models.scenes.dataset import Bytes
 from models.scenes.palette import MATERIALS
+from models.scenes.plan import Labels
 
 Floats = NDArray[np.float32]
 LEAST_REGION = 0.01  # of the picture; smaller regions' mean colours say little

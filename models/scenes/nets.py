@@ -58,6 +58,7 @@ class Shape:
     latents: int = 16
     channels: tuple[int, int, int] = (128, 160, 192)
     constants: int = 64
+    edge: int = 32
     text: int = 128
     text_layers: int = 2
 
@@ -138,7 +139,7 @@ def make_autoencoder(shape: Shape) -> AutoencoderTiny:
 
 def make_painter(shape: Shape, vocabulary: int) -> Painter:
     unet = UNet2DConditionModel(
-        sample_size=32,
+        sample_size=shape.edge,
         in_channels=shape.latents + FOLD.channels + shape.constants,
         out_channels=shape.latents,
         num_class_embeds=SCALES,

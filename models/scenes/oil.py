@@ -69,7 +69,8 @@ def _strokes(
     across, long, wide, least = layer
     size, (angles, detail) = image.shape[0], maps
     grid = np.stack(np.meshgrid(np.arange(across), np.arange(across)), -1).reshape(-1, 2)
-    jitter = chance.even(*((grid + 0.5) / across).T, 5)
+    x, y = ((grid + 0.5) / across).T
+    jitter = chance.even(x, y, 5)
     spots = (grid + 0.5 + jitter[:, :2] * 0.9) / across
     cells = np.clip((spots * WORK).astype(int), 0, WORK - 1)
     chosen = detail[cells[:, 1], cells[:, 0]] + jitter[:, 2] * 0.02 > least

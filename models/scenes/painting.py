@@ -55,8 +55,11 @@ class Batch:
     scale: int
 
     def to(self, device: torch.device) -> Batch:
-        parts = (self.clean, self.start, self.canvas, self.tokens, self.sigma, self.tiles)
-        return Batch(*(part.to(device) for part in parts), self.scale)
+        clean, start, canvas, tokens, sigma, tiles = (
+            part.to(device)
+            for part in (self.clean, self.start, self.canvas, self.tokens, self.sigma, self.tiles)
+        )
+        return Batch(clean, start, canvas, tokens, sigma, tiles, self.scale)
 
 
 class Feed:

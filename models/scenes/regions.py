@@ -89,7 +89,7 @@ def resized(labels: Labels, size: int) -> Labels:
         cv2.resize((labels == n).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
         for n in range(len(MATERIALS))
     ]
-    return np.argmax(np.stack(shares), 0).astype(np.uint8)
+    return np.asarray(np.argmax(np.stack(shares), 0), np.uint8)
 
 
 def behind(labels: Labels) -> Labels:

@@ -8,15 +8,13 @@ about.
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 
 from models.scenes import buildings, rain, reveal, sky
 from models.scenes.board import Board
 from models.scenes.chance import TILES, tile as chance_of
 from models.scenes.foliage import show_trees
-from models.scenes.light import MOODS, Light
+from models.scenes.light import Light
 from models.scenes.mountains import show_mountains
 from models.scenes.plan import Labels
 from models.scenes.regions import WATER, behind, horizon_of, resized, sun_of
@@ -51,10 +49,8 @@ def repaint(labels: Labels, words: dict[str, str], tile: int, size: int) -> Labe
 
 
 def _light(words: dict[str, str], sun: tuple[float, float, float] | None) -> Light:
-    told = f"{words['time']} {words['season']} {words['weather']}"
     x, y = sun[:2] if sun else (-0.25, 0.12)
-    mood = zlib.crc32(told.encode()) % MOODS
-    return Light(words["time"], words["season"], words["weather"], x, y, mood, sun is not None)
+    return Light(words["time"], words["season"], words["weather"], x, y, sun is not None)
 
 
 def _sky(

@@ -153,4 +153,4 @@ def _few_colours(light: Light) -> Array:
     found += [light.lit("roof", 0.7), light.lit("trunk", 0.3)]
     found += [light.lit(rgb(bloom), 0.9) for bloom in BLOOMS[light.season]]
     found += [rgb((1.0, 0.98, 0.92)), rgb((1.0, 0.82, 0.38))]
-    return np.clip(np.stack([rgb(each) for each in found]), 0, 1)
+    return np.asarray(np.clip(np.stack([rgb(each) for each in found]), 0, 1))

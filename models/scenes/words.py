@@ -36,12 +36,13 @@ def unsaid(prompt: str) -> list[str]:
 
 
 def with_words(prompt: str, words: Mapping[str, str]) -> str:
-    """The prompt, and of every group that it leaves out the word in `words` (group → word)."""
-    return ", ".join(filter(None, [prompt, *(words[group] for group in unsaid(prompt))]))
+    """Of every group that a prompt leaves out the word in `words` (group → word), and the prompt:
+    what a text encoder has no room for is cut from the end."""
+    return ", ".join(filter(None, [*(words[group] for group in unsaid(prompt)), prompt]))
 
 
 def completed(prompt: str, seed: int) -> str:
-    """The prompt, and of every group that it leaves out a usual word, chosen by the seed."""
+    """A usual word of every group that a prompt leaves out, chosen by the seed, and the prompt."""
     rng = np.random.default_rng([seed, 17])
     chosen = {
         group: str(rng.choice(list(odds), p=list(odds.values()))) for group, odds in USUAL.items()

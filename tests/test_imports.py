@@ -106,9 +106,11 @@ def test_nothing_that_serves_imports_the_painter_or_the_training(path: Path) -> 
     assert not {n for n in imports(path) if n.startswith("models.scenes")}
 
 
-def test_the_served_scenes_know_their_palette_and_nothing_of_their_making() -> None:
-    named = {n for n in imports(ROOT / "models/scenes/model.py") if n.startswith("models.scenes")}
-    assert {".".join(n.split(".")[:3]) for n in named} == {"models.scenes.palette"}
+def test_the_served_scenes_know_their_palette_and_words_and_nothing_of_their_making() -> None:
+    for module, known in (("model", {"palette", "words"}), ("words", {"palette"})):
+        path = ROOT / f"models/scenes/{module}.py"
+        named = {n.split(".")[2] for n in imports(path) if n.startswith("models.scenes")}
+        assert named == known
 
 
 def test_the_client_runs_without_torch_and_models() -> None:

@@ -21,6 +21,7 @@ from models.base import (
     Model,
     OutOfMemory,
 )
+from models.constants import FILE
 from models.latent import LatentModel
 from models.networks import Networks
 from models.row import Row
@@ -54,7 +55,7 @@ def eight_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("eight")
     shape = Shape(
         autoencoder=8, patch=1, encoder_blocks=(1,) * 4, decoder_blocks=(1,) * 4, latents=4,
-        channels=(8, 8, 16), text=16, text_layers=1,
+        channels=(8, 8, 16), text=16, text_layers=1, edge=SIZE // 8,
     )  # fmt: skip
     tokenizer = prepared_tokenizer(folder / "tokenizer")
     painter = make_painter(shape, len(tokenizer))
@@ -63,6 +64,7 @@ def eight_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     painter.unet = UNet2DConditionModel(**config)
     save_weights(folder, make_autoencoder(shape), painter, tokenizer)
     (folder / "canvas.json").unlink()
+    (folder / FILE).unlink()
     return folder
 
 
@@ -305,5 +307,6 @@ def test_a_network_whose_canvas_is_not_described_says_so(
 ) -> None:
     folder = shutil.copytree(scenes_folder, tmp_path / "lacking")
     (folder / "canvas.json").unlink()
+    (folder / FILE).unlink()
     with pytest.raises(CannotLoad, match=r"channels.*canvas\.json"):
         opened(folder)

@@ -87,11 +87,10 @@ def make_scenes(folder: Path) -> Path:
     torch.manual_seed(1)
     shape = Shape(
         autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), channels=(8, 8, 16), text=16,
-        text_layers=1,
+        text_layers=1, constants=4, edge=SIZE // 8,
     )  # fmt: skip
     tokenizer = prepared_tokenizer(folder / "tokenizer")
     painter = make_painter(shape, len(tokenizer))
-    painter.unet.register_to_config(sample_size=SIZE // 8)
     vae = make_autoencoder(shape)
     vae.register_to_config(scaling_factor=0.8, shift_factor=0.1)
     save_weights(folder, vae, painter, tokenizer)

@@ -37,16 +37,17 @@ PLANES: tuple[tuple[str, tuple[tuple[float, float], ...], float, float], ...] = 
 def paint_house(board: Board, box: Box, far: float) -> None:
     """A cottage that fills its box; a lighthouse if that is slender."""
     left, upper, right, lower = box
-    before = board.image.copy()
-    if lower - upper > SLENDER * (right - left):
-        with board.brush() as brush:
+    where = board.window(left - 0.02, upper - 0.02, right + 0.02, lower + 0.02)
+    before = board.image[where].copy()
+    with board.brush(where) as brush:
+        if lower - upper > SLENDER * (right - left):
             _lighthouse(board, brush, ((left + right) / 2, lower, (lower - upper) / 3.24), far)
-    else:
-        _cottage(board, box, far)
-    board.label(np.abs(board.image - before).max(-1) > 0.02, "house")
+        else:
+            _cottage(board, brush, box, far)
+    board.label(np.abs(board.image[where] - before).max(-1) > 0.02, "house", where)
 
 
-def _cottage(board: Board, box: Box, far: float) -> None:
+def _cottage(board: Board, brush: Brush, box: Box, far: float) -> None:
     """Gable, long side, roof, chimney, door, windows that shine when it is dark."""
     light, (left, upper, right, lower) = board.light, box
     turn = -1 if left + right < 1 else 1
@@ -63,13 +64,12 @@ def _cottage(board: Board, box: Box, far: float) -> None:
     wall, roof = light.base("wall"), light.base("snow" if light.season == "winter" else "roof")
     bases = {"wall": wall, "eaves": wall * 0.8, "stone": CHIMNEY, "roof": roof}
     lit = float(turn == -light.side)
-    with board.brush() as brush:
-        for name, places, amount, more in PLANES:
-            brush.fill(at(places), light.lit(bases[name], amount + more * lit, far))
-        pane(0.13, 0.11, 0.072, 0.13, light.lit("trunk", 0.5, far))
-        for along, up in WINDOWS:
-            pane(along, up, 0.072, 0.098, light.lit(FRAME, 0.6, far))
-            pane(along, up, 0.054, 0.078, _glass(board, far))
+    for name, places, amount, more in PLANES:
+        brush.fill(at(places), light.lit(bases[name], amount + more * lit, far))
+    pane(0.13, 0.11, 0.072, 0.13, light.lit("trunk", 0.5, far))
+    for along, up in WINDOWS:
+        pane(along, up, 0.072, 0.098, light.lit(FRAME, 0.6, far))
+        pane(along, up, 0.054, 0.078, _glass(board, far))
     if light.dark:
         board.lamps += [(x, y, across * 0.26) for x, y in at(WINDOWS)]
 

@@ -105,10 +105,7 @@ def _leaves(board: Board, wall: Wall, crown: Array) -> Array:
     index = np.clip(tone * 255, 0, 255).astype(np.uint8)
     far = np.clip(0.5 - 1.3 * (board.y - 0.35), 0, 0.5)[..., None]
     bases = [rgb(hue) for hue in CROWNS[light.season]] + [light.base("conifer")]
-    colour = np.zeros((size, size, 3), np.float32)
-    for kind, base in enumerate(bases):
-        there = wall.kind == kind
-        colour[there] = light.ramp(base, 0.0)[index[there]]
+    colour = np.stack([light.ramp(base, 0.0) for base in bases])[wall.kind, index]
     if light.season == "winter":
         snowy = smoothstep(0.55, 0.72, tone) * (wall.kind == len(bases) - 1)
         colour = mix(colour, light.lit("snow", 0.8), snowy[..., None] * 0.8)

@@ -85,11 +85,12 @@ def resized(labels: Labels, size: int) -> Labels:
     """The same map at another size, its edges smooth."""
     if labels.shape[0] == size:
         return labels
+    there = np.unique(labels)
     shares = [
         cv2.resize((labels == n).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-        for n in range(len(MATERIALS))
+        for n in there
     ]
-    return np.asarray(np.argmax(np.stack(shares), 0), np.uint8)
+    return np.asarray(there[np.argmax(np.stack(shares), 0)], np.uint8)
 
 
 def behind(labels: Labels) -> Labels:

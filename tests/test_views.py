@@ -48,6 +48,7 @@ SPEC = ModelSpec(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(4)
     folder = tmp_path_factory.mktemp("scenes")
     shape = Shape(
         autoencoder=16, encoder_blocks=(1,), decoder_blocks=(1,), channels=(8, 8, 16), text=16,
@@ -57,7 +58,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     painter = make_painter(shape, len(tokenizer))
     save_weights(folder, make_autoencoder(shape), painter, tokenizer)
     kinds = LayoutShape(len(FOLD.colours), CELLS, words=16, code=8, mood=16, widths=(8, 16, 16))
-    torch.manual_seed(3)
     save_layout(Layout(kinds), folder)
     return folder
 

@@ -28,6 +28,8 @@ from models.scenes.nets import (
     make_autoencoder,
     make_painter,
     make_tokenizer,
+    open_weights,
+    save_weights,
     tokenize,
 )
 from models.scenes.painter import paint_scene
@@ -325,3 +327,23 @@ def test_halves_are_used_where_a_processor_multiplies_them(
     assert halves(torch.device("cuda"))
     monkeypatch.undo()
     multiplies_halves.cache_clear()
+
+
+def test_the_network_never_sees_bare_paper(feed: Feed) -> None:
+    rng, kinds = np.random.default_rng(0), len(FOLD.colours)
+    for batch in (feed.plain(rng, 8), feed.fine(rng, 4)):
+        assert batch.canvas.shape[1] == FOLD.channels
+        assert batch.canvas[:, kinds - 1 :: kinds].abs().max() == 0
+        parts = batch.canvas.view(len(batch.canvas), FOLD.cells**2, kinds, -1)
+        assert torch.allclose(parts.sum(2), torch.ones(1), atol=1e-4)
+
+
+def test_constants_go_to_a_folder_and_back(feed: Feed, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    painter, tokenizer = make_painter(TINY, len(feed.asked.tokenizer)), feed.asked.tokenizer
+    known = painter.known()
+    save_weights(tmp_path, make_autoencoder(TINY), painter, tokenizer)
+    _, again, _ = open_weights(tmp_path)
+    for edge, table in again.known().tables.items():
+        assert torch.allclose(table, known.tables[edge], atol=2e-3)
+    assert set(known.tables) == {8, 16}

@@ -134,7 +134,7 @@ def test_a_code_far_from_normal_costs(rows: Rows) -> None:
 
 def test_the_critics_word_reaches_the_layout_and_not_the_reader(rows: Rows) -> None:
     torch.manual_seed(0)
-    layout, eye = Layout(SHAPE), Critic(4 * (KINDS - 1), 4 * KINDS, 4, 1, (8, 8, 8))
+    layout, eye = Layout(SHAPE), Critic(4 * (KINDS - 1), 4 * KINDS, 4, (8, 8, 8))
     before = [p.clone() for p in eye.parameters()]
     judge = torch.optim.AdamW(eye.parameters(), 1e-3)
     free(layout, eye, judge, rows, 4.0).backward()  # type: ignore[no-untyped-call]

@@ -72,7 +72,7 @@ def train_layout(
     materials = shape.kinds - 1
     reader = Reader(materials, shape.code, edge).to(device)
     both = nn.ModuleList([layout, reader])
-    eye = critic.Critic(4 * materials, 4 * shape.kinds, shape.words, 1, WIDTH).to(device)
+    eye = critic.Critic(4 * materials, 4 * shape.kinds, shape.words, WIDTH).to(device)
     optimizer = torch.optim.AdamW(eye.parameters(), plan.rate, (0.5, 0.99), weight_decay=0.0)
     loop = Loop(plan, both, {"critic": eye, "judge": optimizer})
 
@@ -122,8 +122,8 @@ def free(
     code = torch.randn(len(rows.words), layout.shape.code, device=rows.words.device)
     made = certain(layout(rows.canvas, rows.words, code))
     ours, true = (_seen(layout, rows.canvas, each) for each in (made, rows.true))
-    asked = critic.Asked(rows.canvas, rows.words, 0)
-    return critic.criticised(eye, optimizer, [true], [ours], asked, smooth)
+    asked = critic.Asked(rows.canvas, rows.words)
+    return critic.criticised(eye, optimizer, true, ours, asked, smooth)
 
 
 def certain(logits: Tensor) -> Tensor:

@@ -1,10 +1,9 @@
 """The board that a scene is painted on: a picture, its label map and its map of forms, in step.
 
-Role: primitives (noise lines, soft masks, anti-aliased shapes). Invariants: `image` is float32
-(size, size, 3) 0–1, `labels` uint8 (size, size) of material numbers, `forms` uint8 numbers that
-change from one painted thing to the next (for outlines); coordinates given to it are in picture
-widths, 0–1, y downwards; `rng` is drawn from by composition only, in an order that no word and no
-size changes. Knows no material's look and no composition.
+Role: primitives (soft masks, anti-aliased shapes). Invariants: `image` is float32 (size, size, 3)
+0–1, `labels` uint8 (size, size) of material numbers, `forms` uint8 numbers that change from one
+painted thing to the next (for outlines); coordinates given to it are in picture widths, 0–1, y
+downwards. Knows no material's look and no composition.
 """
 
 from __future__ import annotations
@@ -132,12 +131,6 @@ def ink(colour: Array | Ink) -> Ink:
     if isinstance(colour, tuple):
         return colour
     return tuple(np.clip(rgb(colour) * 255 + 0.5, 0, 255).astype(int).tolist())
-
-
-def snapped(places: Array) -> Array:
-    """Places in picture widths, each moved to the middle of its half of a square of `SQUARES`
-    across: what is tiny and anywhere then has four looks in a square, not hundreds."""
-    return np.asarray((np.floor(places * 2 * SQUARES) + 0.5) / (2 * SQUARES))
 
 
 def on_grid(labels: Labels, least: float = 0.0) -> Labels:

@@ -36,19 +36,6 @@ class Region:
     right: float
     lower: float
 
-    @property
-    def wide(self) -> float:
-        return self.right - self.left
-
-    @property
-    def high(self) -> float:
-        return self.lower - self.upper
-
-    @property
-    def full(self) -> float:
-        """The share of its box that it fills."""
-        return float(self.mask.mean()) / max(1e-6, self.wide * self.high)
-
     def snapped(self) -> tuple[float, float, float, float]:
         """The box on the grid, at least two cells each way: left, upper, right, lower."""
         left, right = round(self.left * CELLS), round(self.right * CELLS)

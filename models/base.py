@@ -341,3 +341,15 @@ class Model(Protocol):
 
     def decode(self, states: Sequence[State]) -> list[Payload]:
         """The estimate of the clean output of every row, after at least one step."""
+
+
+class OutputCheck(Protocol):
+    """An operator's look at what is made before anybody sees it (`--output-check`): content safety,
+    a logo that mustn't show. Called on the engine's thread, once for all payloads of a decode call,
+    previews included; what it takes, everybody waits."""
+
+    def check(
+        self, payloads: Sequence[Payload], requests: Sequence[Request]
+    ) -> Sequence[str | None]:
+        """For each payload None, or why it mustn't be shown, in words for who asked for it. Raising
+        withholds all of them. The requests come without their inputs."""

@@ -16,7 +16,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-from server.registry import builders
+from server.registry import builders, output_check
 from server.settings import Settings
 from streaming.clock import monotonic
 from streaming.engine import Engine, EngineThread
@@ -28,7 +28,9 @@ class ThreadedEngine:
     the start."""
 
     def __init__(self, settings: Settings, receive: Callable[[FromEngine], None]) -> None:
-        self._engine = Engine(builders(settings), self._deliver, clock=monotonic)
+        self._engine = Engine(
+            builders(settings), self._deliver, clock=monotonic, check=output_check(settings)
+        )
         self._thread = EngineThread(self._engine)
         self._receive = receive
         self._loop: asyncio.AbstractEventLoop | None = None

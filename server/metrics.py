@@ -75,6 +75,7 @@ class Metrics(Observer):
 
     def _make_engine_figures(self) -> None:
         self.ready = self._gauge("ready", "1 while requests are served.")
+        self.failures = self._count("jobs_failed", "Jobs that failed or were withheld.", "code")
         self.restarts = self._count("engine_restarts", "Times that the engine's process died.")
         self.queue = self._gauge("queue", "Sessions that wait for their turn.", "model")
         self.rows = Tallies(
@@ -139,6 +140,9 @@ class Metrics(Observer):
 
     def refused(self, code: str) -> None:
         self.refusals.labels(code).inc()
+
+    def failed(self, code: str) -> None:
+        self.failures.labels(code).inc()
 
     def picture_sent(self, sent: PictureSent) -> None:
         self.pictures.add("final" if sent.final else "preview")

@@ -16,12 +16,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from server.settings import OptionValue, Settings, SettingsError
 
 if TYPE_CHECKING:
-    from models.base import Model
+    from models.base import Model, OutputCheck
 
 GROUP = "riverrun.models"
 
@@ -123,7 +123,7 @@ def _builder(entry: Entry, settings: Settings) -> Callable[[], Model]:
         from models.base import CannotLoad
 
         _limit_threads(settings.threads)
-        factory = _load(entry.factory)
+        factory: Callable[..., Model] = _load(entry.factory)
         try:
             return factory(device=settings.device, dtype=settings.dtype, **options)
         except (TypeError, ValueError) as error:  # an option that it hasn't, or a wrong value
@@ -132,11 +132,29 @@ def _builder(entry: Entry, settings: Settings) -> Callable[[], Model]:
     return build
 
 
-def _load(factory: str) -> Callable[..., Model]:
+def output_check(settings: Settings) -> Callable[[], OutputCheck] | None:
+    """A builder for the check that the operator plugged in, if any."""
+    if not settings.output_check:
+        return None
+
+    def build() -> OutputCheck:
+        from models.base import CannotLoad
+
+        try:
+            check: OutputCheck = _load(settings.output_check)()
+            return check
+        except Exception as error:
+            told = f"--output-check {settings.output_check}: {type(error).__name__}: {error}"
+            raise CannotLoad(told) from error
+
+    return build
+
+
+def _load(factory: str) -> Any:
     from importlib import import_module
 
     module, _, name = factory.partition(":")
-    return getattr(import_module(module), name)  # type: ignore[no-any-return]
+    return getattr(import_module(module), name)
 
 
 def _limit_threads(threads: int) -> None:
@@ -155,5 +173,6 @@ def _limit_threads(threads: int) -> None:
 
 
 __all__ = [
-    "BUILT_IN", "CHECKPOINTS", "Entry", "OptionValue", "builders", "entries", "find", "pull",
+    "BUILT_IN", "CHECKPOINTS", "Entry", "OptionValue", "builders", "entries", "find",
+    "output_check", "pull",
 ]  # fmt: skip

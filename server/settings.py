@@ -38,6 +38,7 @@ class Settings:
     dtype: str = "auto"
     threads: int = 0
     engine: str = "auto"
+    output_check: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""
@@ -158,6 +159,13 @@ def _assignment(text: str) -> str:
     return text
 
 
+def _factory(text: str) -> str:
+    module, colon, name = text.partition(":")
+    if text and not (colon and module and name):
+        raise SettingsError(f"must be MODULE:FUNCTION, not {text!r}")
+    return text
+
+
 # --- the table ----------------------------------------------------------------------------------
 
 
@@ -192,6 +200,8 @@ _GROUPS: dict[str, tuple[_Option, ...]] = {
         _Option("threads", _whole(0, 1024), "N", "CPU threads of the model; 0 lets torch decide"),
         _Option("engine", _one_of("auto", "process", "thread"), "NAME", "where the models run: in "
                 "a process of their own (auto, where the system can), or on a thread of this one"),
+        _Option("output_check", _factory, "MODULE:FUNCTION", "what looks at every picture before "
+                "it is shown and may withhold it (docs/models.md)"),
     ),
     "address": (
         _Option("host", str, "HOST", "where to listen; anything but this machine itself needs "

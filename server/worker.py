@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import msgspec
 
 from server.logs import set_up
-from server.registry import builders
+from server.registry import builders, output_check
 from server.settings import Settings
 from server.shared import opened
 from streaming.clock import monotonic
@@ -40,7 +40,14 @@ def main(arguments: Sequence[str]) -> int:
     settings = _settings(ends.line.makefile("rb", 0).readline())
     set_up(settings.log_format, settings.log_level)
     port = Port(ends.line, inward, outward)
-    Engine(builders(settings), port.deliver, clock=monotonic, mailbox=port, pulse=pulse).run()
+    Engine(
+        builders(settings),
+        port.deliver,
+        clock=monotonic,
+        mailbox=port,
+        pulse=pulse,
+        check=output_check(settings),
+    ).run()
     return 0
 
 

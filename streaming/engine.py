@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from models.base import CannotLoad, Model, ModelError, Payload, Request, State
 from streaming.attempt import Attempts, Failure
+from streaming.checking import Builder as CheckBuilder, Checks
 from streaming.clock import Clock, monotonic
 from streaming.loading import Builder, Halted, Loading
 from streaming.mailbox import Mailbox
@@ -55,7 +56,8 @@ class _Lost(Exception):
 
 
 class Engine:
-    """See the module. `builders`: by name; the specs are told with `default` (the first) first."""
+    """See the module. `builders`: by name; the specs are told with `default` (the first) first.
+    `check` builds what looks at every payload before it is delivered."""
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Engine:
         mailbox: Mailbox | None = None,
         keep_bytes: int = KEEP_BYTES,
         pulse: Pulse | None = None,
+        check: CheckBuilder | None = None,
     ) -> None:
         first = default or next(iter(builders))
         self._builders = {first: builders[first], **builders}
@@ -75,6 +78,8 @@ class Engine:
         self._mailbox = mailbox or Mailbox()
         self._pulse = pulse or Pulse()
         self._attempts = Attempts()
+        self._check = check
+        self._checks = Checks(self._attempts)
         self._models: dict[str, Model] = {}
         self._scheduler = Scheduler({})
         self._rows: dict[str, Row] = {}
@@ -106,6 +111,8 @@ class Engine:
         self._deliver(ending)
 
     def _load(self) -> None:
+        if self._check is not None:
+            self._checks = Checks(self._attempts, self._check())
         loading = Loading(self._deliver, self._clock, lambda: self._mailbox.stopping)
         self._models = loading.build(self._builders)
         self._scheduler = Scheduler({n: m.spec.max_batch for n, m in self._models.items()})
@@ -236,7 +243,7 @@ class Engine:
         return stepped
 
     def _show(self, model: Model, rows: Sequence[Row]) -> float:
-        """Decode and deliver these rows; milliseconds that the decoding took."""
+        """Decode these rows and deliver what may be shown; milliseconds that this took."""
         if not rows:
             return 0.0
 
@@ -247,7 +254,9 @@ class Engine:
             return [checked(p) for p in payloads]
 
         started = self._clock()
-        results = self._attempts.call(act, rows)
+        made = self._attempts.call(act, rows)
+        with self._pulse.call((model.spec.name, "check", len(rows))):
+            results = self._checks.passed([row.running.request for row in rows], made)
         now = self._clock()
         took = 1000 * (now - started)
         shown = list(zip(rows, results, strict=True))

@@ -151,12 +151,19 @@ class TooSlow(RiverrunError):
 
 
 class JobFailed(RiverrunError):
-    """The model failed this request; the session goes on. `code` is the model's own."""
+    """The model failed this request, or what it made was withheld; the session goes on. `code` is
+    the model's own, or "withheld"."""
 
     code = "model_error"
     status = 500
+    STATUS: ClassVar[dict[str, int]] = {
+        "invalid_parameter": 422,
+        "withheld": 422,
+        "resource_exhausted": 503,
+    }
 
     def __init__(self, message: str, *, code: str, retryable: bool) -> None:
         super().__init__(message)
         self.code = code  # type: ignore[misc]
         self.retryable = retryable  # type: ignore[misc]
+        self.status = self.STATUS.get(code, 500)  # type: ignore[misc]

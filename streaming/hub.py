@@ -120,6 +120,7 @@ class Hub:
         elif isinstance(message, Ticked):
             self.observer.tick(message)
         elif isinstance(message, Failed):
+            self.observer.failed(message.code)
             if message.session in self._sessions:
                 self._sessions[message.session].fail(message)
         else:

@@ -59,6 +59,9 @@ class Observer:
     def refused(self, code: str) -> None:
         """Something was refused with this error code."""
 
+    def failed(self, code: str) -> None:
+        """A job failed with this error code: the model's, or "withheld" by the output check."""
+
     def picture_sent(self, sent: PictureSent) -> None:
         """A picture went out."""
 

@@ -38,7 +38,7 @@ Close = Callable[[Callable[[], None]], None]
 
 @dataclass(slots=True)
 class Job:
-    """A request that is being made (`request`: without its content). Times in milliseconds of wall
+    """A request that is being made (`request`: without its inputs). Times in milliseconds of wall
     clock, of whole calls: a batched call counts in full for each of its rows, for that is how long
     each of them took."""
 
@@ -50,9 +50,10 @@ class Job:
 
     @classmethod
     def of(cls, request: Request, state: State, queue_ms: float, begin_ms: float) -> Job:
-        """The job that `state` makes of `request`. Keeps whose it is and lets go of what is in it:
-        a session that nobody looks at in mid-job mustn't hold a canvas here."""
-        whose = Request(request.session, request.model, request.job, request.revision, {})
+        """The job that `state` makes of `request`. Keeps what it is and lets go of its inputs: a
+        session that nobody looks at in mid-job mustn't hold a canvas here."""
+        about = (request.session, request.model, request.job, request.revision)
+        whose = Request(*about, request.params)
         return cls(whose, state, queue_ms, begin_ms)
 
     @property

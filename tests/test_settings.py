@@ -28,6 +28,7 @@ GIVEN = [
     ("--dtype", "fp16", "dtype", "fp16"),
     ("--threads", "2", "threads", 2),
     ("--engine", "thread", "engine", "thread"),
+    ("--output-check", "mine.safety:build", "output_check", "mine.safety:build"),
     ("--host", "::1", "host", "::1"),
     ("--port", "0", "port", 0),
     ("--public-url", "https://draw.example.org/", "public_url", "https://draw.example.org"),
